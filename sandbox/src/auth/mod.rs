@@ -5,6 +5,12 @@ use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod credentials;
+mod sigv4;
+
+pub use credentials::{Authenticated, authenticate};
+pub use sigv4::unsigned;
+
 /// A principal that signed a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Caller {
