@@ -31,11 +31,7 @@ pub fn authenticate(world: &World, parts: &Parts, body: &[u8]) -> Result<Authent
     if known.expires.is_some_and(|t| t <= world.clock.now()) {
         return Err(expired(service));
     }
-    Ok(Authenticated {
-        caller: known.caller,
-        service_scope: signature.service,
-        region: signature.region,
-    })
+    Ok(Authenticated { caller: known.caller, service_scope: signature.service, region: signature.region })
 }
 
 /// What is known about an access key.
@@ -70,24 +66,14 @@ fn find<'w>(world: &'w World, access_key: &str) -> Option<Known<'w>> {
 /// The caller that an access key stands for: a user, or root.
 fn caller(account: &str, iam: &iam::State, user: Option<&str>, access_key: &str) -> Option<Caller> {
     let (arn, user_id, principal) = match user {
-        None => (
-            format!("arn:aws:iam::{account}:root"),
-            account.to_owned(),
-            Principal::Root,
-        ),
+        None => (format!("arn:aws:iam::{account}:root"), account.to_owned(), Principal::Root),
         Some(name) => {
             let user = iam.users.get(&name.to_lowercase())?;
             let name = user.name.clone();
             (user.arn.clone(), user.id.clone(), Principal::User { name })
         }
     };
-    Some(Caller {
-        account: account.to_owned(),
-        arn,
-        user_id,
-        access_key: access_key.to_owned(),
-        principal,
-    })
+    Some(Caller { account: account.to_owned(), arn, user_id, access_key: access_key.to_owned(), principal })
 }
 
 /// The service's protocol decides what its errors are called.
@@ -109,33 +95,22 @@ fn family(signing_name: &str) -> Family {
 /// The signing name, where only the rest of the signature is unusable.
 fn scope_of(parts: &Parts) -> String {
     let header = parts.headers.get("authorization").and_then(|v| v.to_str().ok());
-    header
-        .and_then(|v| v.split("Credential=").nth(1)?.split('/').nth(3))
-        .unwrap_or_default()
-        .to_owned()
+    header.and_then(|v| v.split("Credential=").nth(1)?.split('/').nth(3)).unwrap_or_default().to_owned()
 }
 
 fn refused(service: &str, refusal: Refusal) -> Fault {
     match refusal {
         Refusal::Missing => fault(
             service,
-            (
-                "MissingAuthenticationToken",
-                "MissingAuthenticationTokenException",
-            ),
+            ("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
             "Request is missing Authentication Token",
         ),
-        Refusal::Incomplete(words) => fault(
-            service,
-            ("IncompleteSignature", "IncompleteSignatureException"),
-            words,
-        )
-        .status(400),
-        Refusal::Mismatch(words) => fault(
-            service,
-            ("SignatureDoesNotMatch", "InvalidSignatureException"),
-            words,
-        ),
+        Refusal::Incomplete(words) => {
+            fault(service, ("IncompleteSignature", "IncompleteSignatureException"), words).status(400)
+        }
+        Refusal::Mismatch(words) => {
+            fault(service, ("SignatureDoesNotMatch", "InvalidSignatureException"), words)
+        }
     }
 }
 

@@ -82,10 +82,5 @@ pub fn trusts_service(_world: &World, _role_arn: &str, _service: &str, _account:
 
 /// Refuses unless the caller may pass this role to `service`, as CreateService and the like ask.
 pub fn pass_role(call: &mut crate::call::Call, role_arn: &str, service: &str) -> Result<(), Fault> {
-    call.allow_with(
-        "iam:PassRole",
-        role_arn,
-        &[("iam:PassedToService", service)],
-        None,
-    )
+    call.allow_with("iam:PassRole", role_arn, &[("iam:PassedToService", service)], None)
 }

@@ -65,9 +65,7 @@ pub(super) fn verify(
 ) -> Result<(), Refusal> {
     check_time(signature, now)?;
     if !signature.signed_headers.iter().any(|h| h == "host") {
-        return Err(mismatch(
-            "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
-        ));
+        return Err(mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."));
     }
     let to_sign = string_to_sign(signature, &canonical_request(signature, parts, body));
     if sign(signature, secret, &to_sign) == signature.signature {
@@ -87,10 +85,7 @@ fn parse_header(parts: &Parts, value: &str) -> Result<Signature, Refusal> {
     let fields = value
         .strip_prefix(ALGORITHM)
         .ok_or_else(|| Refusal::Incomplete("Unsupported AWS 'algorithm'".to_owned()))?;
-    let fields: BTreeMap<&str, &str> = fields
-        .split(',')
-        .filter_map(|f| f.trim().split_once('='))
-        .collect();
+    let fields: BTreeMap<&str, &str> = fields.split(',').filter_map(|f| f.trim().split_once('=')).collect();
     let field = |name: &str| {
         fields
             .get(name)
@@ -130,13 +125,9 @@ fn parse_query(parts: &Parts) -> Result<Signature, Refusal> {
     // STS takes presigned URLs without a lifetime: 15 minutes then.
     signature.lifetime = match fields.get("X-Amz-Expires") {
         None => 900.0,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|s| (1.0..=604_800.0).contains(s))
-            .ok_or_else(|| {
-                Refusal::Incomplete("X-Amz-Expires should be a number of seconds up to a week".to_owned())
-            })?,
+        Some(text) => text.parse().ok().filter(|s| (1.0..=604_800.0).contains(s)).ok_or_else(|| {
+            Refusal::Incomplete("X-Amz-Expires should be a number of seconds up to a week".to_owned())
+        })?,
     };
     Ok(signature)
 }
@@ -255,12 +246,7 @@ fn canonical_header(parts: &Parts, name: &str) -> String {
         .headers
         .get_all(name)
         .iter()
-        .map(|v| {
-            String::from_utf8_lossy(v.as_bytes())
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ")
-        })
+        .map(|v| String::from_utf8_lossy(v.as_bytes()).split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
     values.join(",")
 }
@@ -307,9 +293,7 @@ fn string_to_sign(signature: &Signature, canonical: &str) -> String {
 
 fn sign(signature: &Signature, secret: &str, to_sign: &str) -> String {
     let scope = [&signature.date, &signature.region, &signature.service];
-    let key = scope
-        .iter()
-        .fold(format!("AWS4{secret}").into_bytes(), |key, part| mac(&key, part));
+    let key = scope.iter().fold(format!("AWS4{secret}").into_bytes(), |key, part| mac(&key, part));
     hex::encode(mac(&mac(&key, "aws4_request"), to_sign))
 }
 
@@ -343,10 +327,7 @@ fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut i = 0;
     while i < bytes.len() {
-        let escaped = bytes
-            .get(i + 1..i + 3)
-            .filter(|_| bytes[i] == b'%')
-            .and_then(|h| hex::decode(h).ok());
+        let escaped = bytes.get(i + 1..i + 3).filter(|_| bytes[i] == b'%').and_then(|h| hex::decode(h).ok());
         match escaped {
             Some(byte) => {
                 out.extend(byte);

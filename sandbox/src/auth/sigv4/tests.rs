@@ -8,10 +8,7 @@ const BODY: &[u8] = b"Action=GetCallerIdentity&Version=2011-06-15";
 const THEN: f64 = 1_795_158_000.0;
 
 fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Parts {
-    let mut request = http::Request::builder()
-        .method(method)
-        .uri(uri)
-        .header("host", "127.0.0.1:4566");
+    let mut request = http::Request::builder().method(method).uri(uri).header("host", "127.0.0.1:4566");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -80,11 +77,7 @@ fn a_signed_form_is_accepted() {
     assert_eq!(check(&parts, BODY, SECRET, THEN), Ok(()));
     let signature = parse(&parts).unwrap();
     assert_eq!(
-        (
-            signature.access_key.as_str(),
-            signature.region.as_str(),
-            signature.service.as_str()
-        ),
+        (signature.access_key.as_str(), signature.region.as_str(), signature.service.as_str()),
         ("AKIDEXAMPLE", "eu-west-1", "sts")
     );
 }
@@ -125,11 +118,7 @@ fn a_clock_may_be_five_minutes_off() {
 
 #[test]
 fn a_request_without_signature_is_unsigned() {
-    assert!(unsigned(&request(
-        "GET",
-        "/",
-        &[("authorization", "Basic QVdTOnB3")]
-    )));
+    assert!(unsigned(&request("GET", "/", &[("authorization", "Basic QVdTOnB3")])));
     assert!(!unsigned(&query_call()));
     assert!(!unsigned(&presigned()));
     assert_eq!(parse(&request("GET", "/", &[])), Err(Refusal::Missing));
@@ -143,11 +132,7 @@ fn a_half_made_header_is_incomplete() {
         "AWS4-ECDSA-P256-SHA256 Credential=A/20261120/sts/aws4_request, SignedHeaders=host, Signature=00",
     ];
     for value in bad {
-        let parts = request(
-            "POST",
-            "/",
-            &[("x-amz-date", "20261120T070000Z"), ("authorization", value)],
-        );
+        let parts = request("POST", "/", &[("x-amz-date", "20261120T070000Z"), ("authorization", value)]);
         assert!(matches!(parse(&parts), Err(Refusal::Incomplete(_))), "{value}");
     }
 }

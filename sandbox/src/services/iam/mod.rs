@@ -41,12 +41,7 @@ pub fn found(world: &mut World) {
         created: now,
         access: Lagging::new(access, 0.0),
     };
-    world
-        .iam
-        .entry(account.clone())
-        .or_default()
-        .users
-        .insert(ADMIN.to_owned(), admin);
+    world.iam.entry(account.clone()).or_default().users.insert(ADMIN.to_owned(), admin);
     make_key(world, &account, None);
     make_key(world, &account, Some(ADMIN));
 }
@@ -60,12 +55,7 @@ fn make_key(world: &mut World, account: &str, user: Option<&str>) -> String {
         active: true,
         created: world.clock.now(),
     };
-    world
-        .iam
-        .entry(account.to_owned())
-        .or_default()
-        .keys
-        .insert(id.clone(), key);
+    world.iam.entry(account.to_owned()).or_default().keys.insert(id.clone(), key);
     id
 }
 
@@ -81,17 +71,9 @@ pub fn root_keys(world: &World) -> Keys {
 
 fn keys_of(world: &World, user: Option<&str>) -> Keys {
     let keys = world.iam.get(&world.settings.management).map(|iam| &iam.keys);
-    let found = keys
-        .into_iter()
-        .flatten()
-        .find(|(_, key)| key.user.as_deref() == user);
-    let (id, secret) = found
-        .map(|(id, key)| (id.clone(), key.secret.clone()))
-        .unwrap_or_default();
-    Keys {
-        access_key_id: id,
-        secret_access_key: secret,
-    }
+    let found = keys.into_iter().flatten().find(|(_, key)| key.user.as_deref() == user);
+    let (id, secret) = found.map(|(id, key)| (id.clone(), key.secret.clone())).unwrap_or_default();
+    Keys { access_key_id: id, secret_access_key: secret }
 }
 
 /// When a change made now is seen by the other services.
@@ -117,11 +99,7 @@ pub fn make_role(world: &mut World, role: NewRole) -> String {
     let arn = format!("arn:aws:iam::{}:role{}{}", role.account, role.path, role.name);
     let access = Access {
         trust: role.trust,
-        inline: role
-            .inline
-            .into_iter()
-            .map(|(name, policy)| (name, policy.to_string()))
-            .collect(),
+        inline: role.inline.into_iter().map(|(name, policy)| (name, policy.to_string())).collect(),
         attached: role.attached,
         ..Access::default()
     };
@@ -133,13 +111,7 @@ pub fn make_role(world: &mut World, role: NewRole) -> String {
         created: world.clock.now(),
         access: Lagging::new(access, seen_from(world)),
     };
-    let made = Role {
-        entity,
-        description: None,
-        max_session: 3600,
-        linked_to: None,
-        last_used: None,
-    };
+    let made = Role { entity, description: None, max_session: 3600, linked_to: None, last_used: None };
     let roles = &mut world.iam.entry(role.account.to_owned()).or_default().roles;
     roles.insert(role.name.to_lowercase(), made);
     arn

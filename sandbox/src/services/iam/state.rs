@@ -96,10 +96,7 @@ pub struct Lagging<T> {
 
 impl<T: Clone> Lagging<T> {
     pub fn new(value: T, seen_from: Time) -> Self {
-        Self {
-            history: vec![(seen_from, value.clone())],
-            latest: value,
-        }
+        Self { history: vec![(seen_from, value.clone())], latest: value }
     }
 
     /// The value as its owner sees it.
@@ -109,21 +106,13 @@ impl<T: Clone> Lagging<T> {
 
     /// The value as others see it; nothing as long as it is too new.
     pub fn seen(&self, now: Time) -> Option<&T> {
-        self.history
-            .iter()
-            .rev()
-            .find(|(from, _)| *from <= now)
-            .map(|(_, value)| value)
+        self.history.iter().rev().find(|(from, _)| *from <= now).map(|(_, value)| value)
     }
 
     /// Changes the value; others see the old one until `seen_from`.
     pub fn change(&mut self, now: Time, seen_from: Time, change: impl FnOnce(&mut T)) {
         change(&mut self.latest);
-        let current = self
-            .history
-            .iter()
-            .rposition(|(from, _)| *from <= now)
-            .unwrap_or(0);
+        let current = self.history.iter().rposition(|(from, _)| *from <= now).unwrap_or(0);
         self.history.drain(..current);
         self.history.push((seen_from, self.latest.clone()));
     }
@@ -136,10 +125,7 @@ mod tests {
     #[test]
     fn a_change_is_seen_late_and_in_order() {
         let mut value = Lagging::new(1, 10.0);
-        assert_eq!(
-            (value.latest(), value.seen(9.0), value.seen(10.0)),
-            (&1, None, Some(&1))
-        );
+        assert_eq!((value.latest(), value.seen(9.0), value.seen(10.0)), (&1, None, Some(&1)));
         value.change(12.0, 22.0, |v| *v = 2);
         value.change(14.0, 24.0, |v| *v = 3);
         assert_eq!(value.latest(), &3);
