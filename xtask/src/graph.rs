@@ -13,7 +13,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value;
 
 use crate::report::Known;
-use crate::resource::{Object, Resource};
+use crate::resource::{Lane, Object, Resource};
 
 /// Everything that should exist, and everything that should no longer.
 pub(crate) struct Environment<W> {
@@ -114,12 +114,16 @@ impl<W> Environment<W> {
 
     /// Whether the declaration makes sense, and `adopt` names (as `KIND/NAME`) only what it declares.
     pub(crate) fn check(&self, adopt: &[String]) -> Result<()> {
-        let unknown = adopt.iter().filter(|asked| {
-            !self
+        let is_known = |asked: &&String| {
+            let wanted = self
                 .shape
                 .nodes()
-                .any(|n| self.shape.label(n).is_asked(asked))
-        });
+                .filter(|node| self.shape.entry(*node).wanted);
+            wanted
+                .map(|node| self.shape.label(node))
+                .any(|label| label.is_asked(asked))
+        };
+        let unknown = adopt.iter().filter(|asked| !is_known(asked));
         let unknown = unknown.map(|asked| format!("nothing wanted is called `{asked}`"));
         let faults: Vec<String> = self.faults.iter().cloned().chain(unknown).collect();
         if !faults.is_empty() {
@@ -212,12 +216,19 @@ impl Shape {
         dependants
     }
 
+    pub(crate) fn queue(&self, lane: &Lane) -> Queue {
+        (lane.name, lane.of.map(|of| self.resolve(of)))
+    }
+
     pub(crate) fn resolve(&self, node: Node) -> Node {
         self.entries[node.0]
             .replaced_by
             .map_or(node, |newer| self.resolve(newer))
     }
 }
+
+/// What tells one lane from another.
+pub(crate) type Queue = (&'static str, Option<Node>);
 
 impl Label {
     /// Whether `asked` (`KIND/NAME`, spaces or hyphens) means this.

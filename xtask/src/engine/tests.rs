@@ -2,5 +2,9 @@
 
 mod judging;
 mod order;
+mod random;
 mod retiring;
+mod stopping;
+mod survival;
 mod toys;
+mod waiting;
