@@ -37,20 +37,12 @@ fn compare(path: String, before: &Value, after: &Value, found: &mut Vec<Differen
                 compare(format!("{path}[{index}]"), old, new, found);
             }
         }
-        _ => found.push(Difference {
-            path,
-            before: before.clone(),
-            after: after.clone(),
-        }),
+        _ => found.push(Difference { path, before: before.clone(), after: after.clone() }),
     }
 }
 
 fn field(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 fn part<'a>(object: &'a serde_json::Map<String, Value>, key: &str) -> &'a Value {
@@ -60,26 +52,15 @@ fn part<'a>(object: &'a serde_json::Map<String, Value>, key: &str) -> &'a Value 
 impl Difference {
     /// Whether this is at or below the field `path`.
     pub(crate) fn within(&self, path: &str) -> bool {
-        self.path
-            .strip_prefix(path)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        self.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     }
 }
 
 /// `retention: 7 → 30`; nothing there is `none`.
 impl Display for Difference {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let path = if self.path.is_empty() {
-            "value"
-        } else {
-            &self.path
-        };
-        write!(
-            f,
-            "{path}: {} → {}",
-            short(&self.before),
-            short(&self.after)
-        )
+        let path = if self.path.is_empty() { "value" } else { &self.path };
+        write!(f, "{path}: {} → {}", short(&self.before), short(&self.after))
     }
 }
 
@@ -92,11 +73,7 @@ pub(crate) fn one_line(differences: &[Difference]) -> String {
 const LONGEST: usize = 160;
 
 fn short(value: &Value) -> String {
-    let text = if value.is_null() {
-        "none".to_owned()
-    } else {
-        value.to_string()
-    };
+    let text = if value.is_null() { "none".to_owned() } else { value.to_string() };
     if text.chars().count() <= LONGEST {
         return text;
     }
@@ -109,10 +86,7 @@ mod tests {
     use serde_json::json;
 
     fn told(before: Value, after: Value) -> Vec<String> {
-        differences(&before, &after)
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        differences(&before, &after).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -121,20 +95,13 @@ mod tests {
         let after = json!({"name": "a", "policy": {"Statement": [{"Action": "y"}]}, "new": true});
         assert_eq!(
             told(before, after),
-            [
-                "policy.Statement[0].Action: \"x\" → \"y\"",
-                "new: none → true",
-                "old: 1 → none"
-            ]
+            ["policy.Statement[0].Action: \"x\" → \"y\"", "new: none → true", "old: 1 → none"]
         );
     }
 
     #[test]
     fn lists_of_other_length_differ_as_a_whole() {
-        assert_eq!(
-            told(json!({"a": [1, 2]}), json!({"a": [1]})),
-            ["a: [1,2] → [1]"]
-        );
+        assert_eq!(told(json!({"a": [1, 2]}), json!({"a": [1]})), ["a: [1,2] → [1]"]);
     }
 
     #[test]
@@ -145,15 +112,9 @@ mod tests {
 
     #[test]
     fn a_difference_knows_the_field_it_is_in() {
-        let at = |path: &str| Difference {
-            path: path.into(),
-            before: json!(1),
-            after: json!(2),
-        };
+        let at = |path: &str| Difference { path: path.into(), before: json!(1), after: json!(2) };
         assert!(at("encryption").within("encryption") && at("encryption.key").within("encryption"));
-        assert!(
-            at("encryption[0]").within("encryption") && !at("encryptionKey").within("encryption")
-        );
+        assert!(at("encryption[0]").within("encryption") && !at("encryptionKey").within("encryption"));
     }
 
     #[test]
@@ -163,11 +124,6 @@ mod tests {
     }
 
     fn at_length(length: usize) -> String {
-        Difference {
-            path: "p".into(),
-            before: json!(1),
-            after: json!("x".repeat(length)),
-        }
-        .to_string()
+        Difference { path: "p".into(), before: json!(1), after: json!("x".repeat(length)) }.to_string()
     }
 }

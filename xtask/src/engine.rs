@@ -102,21 +102,12 @@ impl Stop {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self {
-            pace: 1.0,
-            adopt: Vec::new(),
-            stop: Stop::default(),
-            listen: &|_| (),
-        }
+        Self { pace: 1.0, adopt: Vec::new(), stop: Stop::default(), listen: &|_| () }
     }
 }
 
 /// Observes everything and judges it. Never writes.
-pub(crate) async fn look<W>(
-    environment: &Environment<W>,
-    world: &W,
-    options: &Options<'_>,
-) -> Result<Plan> {
+pub(crate) async fn look<W>(environment: &Environment<W>, world: &W, options: &Options<'_>) -> Result<Plan> {
     environment.check(&options.adopt)?;
     let walk = Walk::new(environment, world, options);
     let mut judgements = join_all(walk.shape.nodes().map(|node| walk.look(node))).await;
@@ -140,14 +131,8 @@ pub(crate) async fn reconcile<W>(
         join_all(wanted.iter().map(|node| walk.settle(*node))).await;
         walk.clear_the_way(&wanted);
     };
-    tokio::join!(
-        make,
-        join_all(retired.iter().map(|node| walk.settle(*node)))
-    );
-    let outcomes = walk
-        .shape
-        .nodes()
-        .filter_map(|node| walk.done[node.0].get().cloned());
+    tokio::join!(make, join_all(retired.iter().map(|node| walk.settle(*node))));
+    let outcomes = walk.shape.nodes().filter_map(|node| walk.done[node.0].get().cloned());
     Ok(Report::new(walk.shape, outcomes))
 }
 
@@ -214,41 +199,25 @@ impl<'a, W> Walk<'a, W> {
 
     fn cx(&self, node: Node, scope: Scope, since: Instant) -> Cx<'_, W> {
         let (shape, learned) = (self.shape, &self.learned);
-        let known = Known {
-            shape,
-            learned,
-            asking: node,
-            scope,
-        };
-        Cx {
-            world: self.world,
-            known,
-            since,
-        }
+        let known = Known { shape, learned, asking: node, scope };
+        Cx { world: self.world, known, since }
     }
 }
 
 /// The queues that are named, each as wide as its narrowest user says.
 fn lanes<W>(environment: &Environment<W>) -> HashMap<Queue, Semaphore> {
     let (shape, mut widths) = (&environment.shape, HashMap::new());
-    for lane in shape
-        .nodes()
-        .filter_map(|node| environment.object(node).lane())
-    {
+    for lane in shape.nodes().filter_map(|node| environment.object(node).lane()) {
         let width: &mut usize = widths.entry(shape.queue(&lane)).or_insert(lane.width);
         *width = lane.width.min(*width).max(1);
     }
-    let queues = widths
-        .into_iter()
-        .map(|(lane, width)| (lane, Semaphore::new(width)));
+    let queues = widths.into_iter().map(|(lane, width)| (lane, Semaphore::new(width)));
     queues.collect()
 }
 
 /// The typed reason in an error, however deep.
 fn cause<T: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) -> Option<&T> {
-    error
-        .downcast_ref()
-        .or_else(|| error.chain().find_map(|inner| inner.downcast_ref()))
+    error.downcast_ref().or_else(|| error.chain().find_map(|inner| inner.downcast_ref()))
 }
 
 /// The first answer counts.

@@ -70,13 +70,7 @@ pub(crate) struct Input<T> {
 impl<W> Default for Environment<W> {
     fn default() -> Self {
         let (objects, shape, twins, faults) = Default::default();
-        Self {
-            objects,
-            shape,
-            twins,
-            retiring: false,
-            faults,
-        }
+        Self { objects, shape, twins, retiring: false, faults }
     }
 }
 
@@ -93,8 +87,7 @@ impl<W> Environment<W> {
                 return Key::new(Node(twin));
             }
             if self.shape.entries[twin].wanted {
-                self.faults
-                    .push(format!("{} is declared twice", entry.label));
+                self.faults.push(format!("{} is declared twice", entry.label));
             }
             self.shape.entries[twin].replaced_by = Some(node);
         }
@@ -115,13 +108,8 @@ impl<W> Environment<W> {
     /// Whether the declaration makes sense, and `adopt` names (as `KIND/NAME`) only what it declares.
     pub(crate) fn check(&self, adopt: &[String]) -> Result<()> {
         let is_known = |asked: &&String| {
-            let wanted = self
-                .shape
-                .nodes()
-                .filter(|node| self.shape.entry(*node).wanted);
-            wanted
-                .map(|node| self.shape.label(node))
-                .any(|label| label.is_asked(asked))
+            let wanted = self.shape.nodes().filter(|node| self.shape.entry(*node).wanted);
+            wanted.map(|node| self.shape.label(node)).any(|label| label.is_asked(asked))
         };
         let unknown = adopt.iter().filter(|asked| !is_known(asked));
         let unknown = unknown.map(|asked| format!("nothing wanted is called `{asked}`"));
@@ -144,33 +132,19 @@ impl<W> Environment<W> {
             place: place.map(|place| Box::new(self.shape.label(place).clone())),
         };
         let found = serde_json::to_value(resource);
-        let found = found.map_err(|error| {
-            self.faults
-                .push(format!("{label} cannot be serialized: {error}"))
-        });
+        let found = found.map_err(|error| self.faults.push(format!("{label} cannot be serialized: {error}")));
         let mut needs: BTreeSet<Node> = place.into_iter().collect();
         collect(&found.unwrap_or_default(), &mut needs);
-        let needs = needs
-            .into_iter()
-            .map(|need| self.shape.resolve(need))
-            .collect();
+        let needs = needs.into_iter().map(|need| self.shape.resolve(need)).collect();
         self.check_needs(&label, &needs);
-        Entry {
-            label,
-            wanted: !self.retiring,
-            place,
-            needs,
-            replaced_by: None,
-        }
+        Entry { label, wanted: !self.retiring, place, needs, replaced_by: None }
     }
 
     fn check_needs(&mut self, label: &Label, needs: &BTreeSet<Node>) {
         let retired = needs.iter().find(|need| !self.shape.entries[need.0].wanted);
         if let (false, Some(need)) = (self.retiring, retired) {
             let need = self.shape.label(*need);
-            self.faults.push(format!(
-                "{label} is wanted and needs {need}, which is retired"
-            ));
+            self.faults.push(format!("{label} is wanted and needs {need}, which is retired"));
         }
     }
 }
@@ -200,18 +174,14 @@ impl Shape {
     }
 
     pub(crate) fn needs(&self, node: Node) -> impl Iterator<Item = Node> {
-        self.entry(node)
-            .needs
-            .iter()
-            .map(|need| self.resolve(*need))
+        self.entry(node).needs.iter().map(|need| self.resolve(*need))
     }
 
     /// Who needs it, for every entry.
     pub(crate) fn dependants(&self) -> Vec<Vec<Node>> {
         let mut dependants = vec![Vec::new(); self.entries.len()];
         for node in self.nodes() {
-            self.needs(node)
-                .for_each(|need| dependants[need.0].push(node));
+            self.needs(node).for_each(|need| dependants[need.0].push(node));
         }
         dependants
     }
@@ -221,9 +191,7 @@ impl Shape {
     }
 
     pub(crate) fn resolve(&self, node: Node) -> Node {
-        self.entries[node.0]
-            .replaced_by
-            .map_or(node, |newer| self.resolve(newer))
+        self.entries[node.0].replaced_by.map_or(node, |newer| self.resolve(newer))
     }
 }
 
@@ -233,13 +201,8 @@ pub(crate) type Queue = (&'static str, Option<Node>);
 impl Label {
     /// Whether `asked` (`KIND/NAME`, spaces or hyphens) means this.
     pub(crate) fn is_asked(&self, asked: &str) -> bool {
-        let same = |kind: &str| {
-            kind.replace('-', " ")
-                .eq_ignore_ascii_case(&self.kind.replace('-', " "))
-        };
-        asked
-            .split_once('/')
-            .is_some_and(|(kind, name)| same(kind) && name == self.name)
+        let same = |kind: &str| kind.replace('-', " ").eq_ignore_ascii_case(&self.kind.replace('-', " "));
+        asked.split_once('/').is_some_and(|(kind, name)| same(kind) && name == self.name)
     }
 }
 
@@ -247,18 +210,13 @@ impl Label {
 impl Display for Label {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{} `{}`", self.kind, self.name)?;
-        self.place
-            .iter()
-            .try_for_each(|place| write!(f, " in {place}"))
+        self.place.iter().try_for_each(|place| write!(f, " in {place}"))
     }
 }
 
 impl<R> Key<R> {
     fn new(node: Node) -> Self {
-        Self {
-            node,
-            resource: PhantomData,
-        }
+        Self { node, resource: PhantomData }
     }
 
     /// The same entry, its type forgotten.
@@ -270,10 +228,7 @@ impl<R> Key<R> {
 impl<R: Resource> Key<R> {
     /// A value made from what this has learned.
     pub(crate) fn learns<T>(self, make: impl Fn(&R::Learned) -> T + 'static) -> Input<T> {
-        Input {
-            needs: vec![self.node],
-            make: Rc::new(move |known| known.of(&self).map(&make)),
-        }
+        Input { needs: vec![self.node], make: Rc::new(move |known| known.of(&self).map(&make)) }
     }
 }
 
@@ -283,40 +238,25 @@ impl<T: 'static> Input<T> {
     }
 
     pub(crate) fn map<U>(self, change: impl Fn(T) -> U + 'static) -> Input<U> {
-        Input {
-            needs: self.needs,
-            make: Rc::new(move |known| (self.make)(known).map(&change)),
-        }
+        Input { needs: self.needs, make: Rc::new(move |known| (self.make)(known).map(&change)) }
     }
 
     /// Both values, when both are known.
     pub(crate) fn and<U: 'static>(self, other: Input<U>) -> Input<(T, U)> {
         let needs = self.needs.into_iter().chain(other.needs).collect();
-        Input {
-            needs,
-            make: Rc::new(move |known| Ok(((self.make)(known)?, (other.make)(known)?))),
-        }
+        Input { needs, make: Rc::new(move |known| Ok(((self.make)(known)?, (other.make)(known)?))) }
     }
 
     /// All values, when all are known.
     pub(crate) fn all(inputs: Vec<Input<T>>) -> Input<Vec<T>> {
-        let needs = inputs
-            .iter()
-            .flat_map(|input| input.needs.clone())
-            .collect();
-        Input {
-            needs,
-            make: Rc::new(move |known| inputs.iter().map(|input| input.make(known)).collect()),
-        }
+        let needs = inputs.iter().flat_map(|input| input.needs.clone()).collect();
+        Input { needs, make: Rc::new(move |known| inputs.iter().map(|input| input.make(known)).collect()) }
     }
 }
 
 impl<T: Clone + 'static> From<T> for Input<T> {
     fn from(value: T) -> Self {
-        Self {
-            needs: Vec::new(),
-            make: Rc::new(move |_| Ok(value.clone())),
-        }
+        Self { needs: Vec::new(), make: Rc::new(move |_| Ok(value.clone())) }
     }
 }
 
@@ -329,10 +269,7 @@ impl<R> Clone for Key<R> {
 }
 impl<T> Clone for Input<T> {
     fn clone(&self) -> Self {
-        Self {
-            needs: self.needs.clone(),
-            make: Rc::clone(&self.make),
-        }
+        Self { needs: self.needs.clone(), make: Rc::clone(&self.make) }
     }
 }
 
@@ -362,10 +299,7 @@ impl<T> Serialize for Input<T> {
 fn collect(value: &Value, nodes: &mut BTreeSet<Node>) {
     match value {
         Value::Object(map) => {
-            let marked = map
-                .get(MARK)
-                .and_then(Value::as_u64)
-                .and_then(|index| usize::try_from(index).ok());
+            let marked = map.get(MARK).and_then(Value::as_u64).and_then(|index| usize::try_from(index).ok());
             nodes.extend(marked.map(Node));
             map.values().for_each(|value| collect(value, nodes));
         }

@@ -130,12 +130,8 @@ impl Known<'_> {
                 self.scope
             );
         }
-        let learned = self.learned.0[node.0]
-            .get()
-            .ok_or_else(|| After(label.clone()))?;
-        let seen: &SeenBy<R> = learned
-            .downcast_ref()
-            .context("bug: a key of another kind of resource")?;
+        let learned = self.learned.0[node.0].get().ok_or_else(|| After(label.clone()))?;
+        let seen: &SeenBy<R> = learned.downcast_ref().context("bug: a key of another kind of resource")?;
         Ok(&seen.learned)
     }
 
@@ -146,9 +142,7 @@ impl Known<'_> {
 
     fn may_ask(&self, node: Node) -> bool {
         match self.scope {
-            Scope::Needs => {
-                self.shape.needs(self.asking).any(|need| need == node) || self.is_place(node)
-            }
+            Scope::Needs => self.shape.needs(self.asking).any(|need| need == node) || self.is_place(node),
             Scope::Places => self.is_place(node),
         }
     }
@@ -186,20 +180,14 @@ impl Judgement {
     /// Whether reconciling would do or await something here.
     pub(crate) fn is_change(&self) -> bool {
         use Judgement::{Absent, Failed, Foreign, Interrupted, Kept, NotVisible, Same};
-        !matches!(
-            self,
-            Same | Absent | Kept(_) | Foreign | NotVisible(_) | Failed(_) | Interrupted
-        )
+        !matches!(self, Same | Absent | Kept(_) | Foreign | NotVisible(_) | Failed(_) | Interrupted)
     }
 }
 
 impl Outcome {
     /// Whether what needs this can go on.
     pub(crate) fn stands(&self) -> bool {
-        matches!(
-            self,
-            Self::Same | Self::Did(Act::Create | Act::Change(_) | Act::Adopt | Act::Repair)
-        )
+        matches!(self, Self::Same | Self::Did(Act::Create | Act::Change(_) | Act::Adopt | Act::Repair))
     }
 
     /// Whether what this needed can go.
@@ -221,15 +209,9 @@ impl<T> Report<T> {
     pub(crate) fn new(shape: &Shape, results: impl IntoIterator<Item = T>) -> Self {
         let lines = shape.nodes().zip(results).map(|(node, result)| {
             let entry = shape.entry(node);
-            Line {
-                label: entry.label.clone(),
-                wanted: entry.wanted,
-                result,
-            }
+            Line { label: entry.label.clone(), wanted: entry.wanted, result }
         });
-        Self {
-            lines: lines.collect(),
-        }
+        Self { lines: lines.collect() }
     }
 
     pub(crate) fn count(&self, of: impl Fn(&T) -> bool) -> usize {

@@ -173,19 +173,12 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn new(name: &'static str, width: usize) -> Self {
-        Self {
-            name,
-            of: None,
-            width,
-        }
+        Self { name, of: None, width }
     }
 
     /// One such lane for each `node`: one deployment per environment.
     pub(crate) fn of(self, node: Node) -> Self {
-        Self {
-            of: Some(node),
-            ..self
-        }
+        Self { of: Some(node), ..self }
     }
 }
 
@@ -225,16 +218,8 @@ pub(crate) struct Sight {
 pub(crate) trait Object<W> {
     fn observe<'a>(&'a self, cx: &'a Cx<'a, W>) -> LocalBoxFuture<'a, Result<Option<Sight>>>;
     fn desired(&self, known: &Known<'_>) -> Result<Value>;
-    fn apply<'a>(
-        &'a self,
-        cx: &'a Cx<'a, W>,
-        current: Option<&'a Sight>,
-    ) -> LocalBoxFuture<'a, Result<()>>;
-    fn delete<'a>(
-        &'a self,
-        cx: &'a Cx<'a, W>,
-        current: &'a Sight,
-    ) -> LocalBoxFuture<'a, Result<()>>;
+    fn apply<'a>(&'a self, cx: &'a Cx<'a, W>, current: Option<&'a Sight>) -> LocalBoxFuture<'a, Result<()>>;
+    fn delete<'a>(&'a self, cx: &'a Cx<'a, W>, current: &'a Sight) -> LocalBoxFuture<'a, Result<()>>;
     fn create_only(&self) -> &'static [&'static str];
     fn keep(&self) -> Option<String>;
     fn shared(&self) -> bool;
@@ -243,17 +228,8 @@ pub(crate) trait Object<W> {
 }
 
 impl<R: Resource> Object<R::World> for R {
-    fn observe<'a>(
-        &'a self,
-        cx: &'a Cx<'a, R::World>,
-    ) -> LocalBoxFuture<'a, Result<Option<Sight>>> {
-        async move {
-            Resource::observe(self, cx)
-                .await?
-                .map(sight::<R>)
-                .transpose()
-        }
-        .boxed_local()
+    fn observe<'a>(&'a self, cx: &'a Cx<'a, R::World>) -> LocalBoxFuture<'a, Result<Option<Sight>>> {
+        async move { Resource::observe(self, cx).await?.map(sight::<R>).transpose() }.boxed_local()
     }
 
     fn desired(&self, known: &Known<'_>) -> Result<Value> {
@@ -273,11 +249,7 @@ impl<R: Resource> Object<R::World> for R {
         .boxed_local()
     }
 
-    fn delete<'a>(
-        &'a self,
-        cx: &'a Cx<'a, R::World>,
-        current: &'a Sight,
-    ) -> LocalBoxFuture<'a, Result<()>> {
+    fn delete<'a>(&'a self, cx: &'a Cx<'a, R::World>, current: &'a Sight) -> LocalBoxFuture<'a, Result<()>> {
         async move { Resource::delete(self, cx, seen::<R>(current)?).await }.boxed_local()
     }
 
@@ -304,17 +276,9 @@ impl<R: Resource> Object<R::World> for R {
 
 fn sight<R: Resource>(seen: SeenBy<R>) -> Result<Sight> {
     let owned = serde_json::to_value(&seen.owned)?;
-    Ok(Sight {
-        owned,
-        ours: seen.ours,
-        state: seen.state.clone(),
-        seen: Rc::new(seen),
-    })
+    Ok(Sight { owned, ours: seen.ours, state: seen.state.clone(), seen: Rc::new(seen) })
 }
 
 fn seen<R: Resource>(sight: &Sight) -> Result<&SeenBy<R>> {
-    sight
-        .seen
-        .downcast_ref()
-        .context("bug: seen by another kind of resource")
+    sight.seen.downcast_ref().context("bug: seen by another kind of resource")
 }

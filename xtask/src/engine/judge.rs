@@ -16,11 +16,7 @@ impl<W> Walk<'_, W> {
     /// Looks once, after what it must know for that.
     pub(super) async fn look(&self, node: Node) -> Judgement {
         let (wanted, place) = (self.is_wanted(node), self.shape.place(node));
-        for need in self
-            .shape
-            .needs(node)
-            .filter(|need| wanted || place == Some(*need))
-        {
+        for need in self.shape.needs(node).filter(|need| wanted || place == Some(*need)) {
             self.seen[need.0].wait().await;
         }
         let (sight, judgement) = self.judged(node, self.started).await;
@@ -56,10 +52,7 @@ impl<W> Walk<'_, W> {
             return Some(Judgement::Interrupted);
         }
         let retired = !self.is_wanted(node);
-        let place = self
-            .shape
-            .place(node)
-            .filter(|place| !self.learned.has(*place))?;
+        let place = self.shape.place(node).filter(|place| !self.learned.has(*place))?;
         Some(match self.seen[place.0].get() {
             Some(Judgement::NotVisible(why)) => Judgement::NotVisible(why.clone()),
             Some(Judgement::Foreign) if retired => Judgement::Foreign,
@@ -84,9 +77,7 @@ impl<W> Walk<'_, W> {
     fn judge_retired(&self, node: Node, sight: &Sight) -> Judgement {
         let object = self.object(node);
         match (&sight.state, object.keep()) {
-            _ if !sight.ours && object.shared() => {
-                Judgement::Kept("not ours, used as found".into())
-            }
+            _ if !sight.ours && object.shared() => Judgement::Kept("not ours, used as found".into()),
             _ if !sight.ours => Judgement::Foreign,
             (_, Some(why)) => Judgement::Kept(why),
             (State::Going(why), None) => Judgement::Going(why.clone()),
@@ -116,9 +107,7 @@ impl<W> Walk<'_, W> {
         };
         let found = differences(&sight.owned, &desired);
         let fixed = self.object(node).create_only();
-        let needs_new = found
-            .iter()
-            .any(|one| fixed.iter().any(|path| one.within(path)));
+        let needs_new = found.iter().any(|one| fixed.iter().any(|path| one.within(path)));
         match () {
             () if needs_new => Judgement::Replace(found),
             () if adopted => Judgement::Adopt(found),

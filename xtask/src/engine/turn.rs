@@ -136,13 +136,9 @@ impl<W> Walk<'_, W> {
         Ok(())
     }
 
-    async fn enter_lane<'s>(
-        &'s self,
-        turn: &Turn<'s>,
-    ) -> Result<Option<SemaphorePermit<'s>>, Outcome> {
+    async fn enter_lane<'s>(&'s self, turn: &Turn<'s>) -> Result<Option<SemaphorePermit<'s>>, Outcome> {
         let lane = self.object(turn.node).lane();
-        let Some((lane, queue)) =
-            lane.and_then(|lane| self.lanes.get_key_value(&self.shape.queue(&lane)))
+        let Some((lane, queue)) = lane.and_then(|lane| self.lanes.get_key_value(&self.shape.queue(&lane)))
         else {
             return Ok(None);
         };
@@ -154,12 +150,7 @@ impl<W> Walk<'_, W> {
         permit.map(Result::ok).ok_or_else(|| turn.interrupted())
     }
 
-    async fn act(
-        &self,
-        turn: &mut Turn<'_>,
-        act: Act,
-        sight: Option<Sight>,
-    ) -> Result<(), Outcome> {
+    async fn act(&self, turn: &mut Turn<'_>, act: Act, sight: Option<Sight>) -> Result<(), Outcome> {
         if self.options.stop.is_stopped() {
             return Err(turn.interrupted());
         }
@@ -176,13 +167,7 @@ impl<W> Walk<'_, W> {
         Ok(())
     }
 
-    async fn ask(
-        &self,
-        node: Node,
-        act: &Act,
-        sight: Option<&Sight>,
-        since: Instant,
-    ) -> Result<()> {
+    async fn ask(&self, node: Node, act: &Act, sight: Option<&Sight>, since: Instant) -> Result<()> {
         let object = self.object(node);
         match (act, sight) {
             (Act::Delete, Some(sight)) => {
@@ -217,9 +202,7 @@ impl<W> Walk<'_, W> {
     /// Deletion may begin when everything wanted stands.
     pub(super) fn clear_the_way(&self, wanted: &[Node]) {
         let fallen = wanted.iter().find_map(|node| {
-            let outcome = self.done[node.0]
-                .get()
-                .filter(|outcome| !outcome.stands())?;
+            let outcome = self.done[node.0].get().filter(|outcome| !outcome.stands())?;
             Some(outcome.passed_on(self.shape.label(*node)))
         });
         set(&self.cleared, fallen.map_or(Ok(()), Err));
@@ -298,9 +281,7 @@ impl Turn<'_> {
     }
 
     fn has_applied(&self) -> bool {
-        self.asked
-            .iter()
-            .any(|act| matches!(act, Act::Create | Act::Change(_)))
+        self.asked.iter().any(|act| matches!(act, Act::Create | Act::Change(_)))
     }
 
     fn note(&mut self, act: Act) {
@@ -322,8 +303,5 @@ impl Turn<'_> {
 /// A tenth of the time waited, from half a second to fifteen, at this pace.
 fn pause(waited: Duration, pace: f64) -> Duration {
     let pace = pace.max(0.001);
-    (waited / 10)
-        .div_f64(pace)
-        .clamp(Duration::from_millis(500), Duration::from_secs(15))
-        .mul_f64(pace)
+    (waited / 10).div_f64(pace).clamp(Duration::from_millis(500), Duration::from_secs(15)).mul_f64(pace)
 }

@@ -16,20 +16,11 @@ async fn what_is_needed_is_ready_before_what_needs_it_is_made() {
     let (world, mut toys) = (World::default(), Toys::default());
     chain(&mut toys);
     let done = reconcile(&toys, &world).await;
-    assert_eq!(
-        told(&done),
-        ["base Did(Create)", "middle Did(Create)", "top Did(Create)"]
-    );
-    assert_eq!(
-        world.writes(),
-        ["create base", "create middle", "create top"]
-    );
+    assert_eq!(told(&done), ["base Did(Create)", "middle Did(Create)", "top Did(Create)"]);
+    assert_eq!(world.writes(), ["create base", "create middle", "create top"]);
     let made = |name| world.first("create", name).unwrap();
     assert!(made("middle").begun >= made("base").ended.unwrap() + seconds(9));
-    assert_eq!(
-        world.now("top").unwrap().owned.ids,
-        [world.now("middle").unwrap().id]
-    );
+    assert_eq!(world.now("top").unwrap().owned.ids, [world.now("middle").unwrap().id]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -41,14 +32,8 @@ async fn what_needs_it_is_gone_before_what_is_needed_is_deleted() {
     let mut none = Toys::default();
     none.retire(chain);
     let done = reconcile(&none, &world).await;
-    assert_eq!(
-        told(&done),
-        ["base Did(Delete)", "middle Did(Delete)", "top Did(Delete)"]
-    );
-    assert_eq!(
-        world.writes(),
-        ["delete top", "delete middle", "delete base"]
-    );
+    assert_eq!(told(&done), ["base Did(Delete)", "middle Did(Delete)", "top Did(Delete)"]);
+    assert_eq!(world.writes(), ["delete top", "delete middle", "delete base"]);
     let gone = |name| world.first("delete", name).unwrap();
     assert!(gone("middle").begun >= gone("top").begun + seconds(30));
     assert!(world.picture().is_empty());
@@ -67,12 +52,7 @@ async fn a_bootstrap_takes_hardly_longer_than_its_critical_path() {
         let account = toys.add(named("account").needs(&[organization]).takes(90));
         let environment = toys.add(named("environment").within(application));
         let first = toys.add(named("deployment").within(environment).takes(60));
-        let reader = toys.add(
-            named("reader")
-                .within(config)
-                .needs(&[environment])
-                .takes(10),
-        );
+        let reader = toys.add(named("reader").within(config).needs(&[environment]).takes(10));
         let role = toys.add(named("role").within(account).needs(&[reader]).takes(10));
         let service = named("service").within(account);
         toys.add(service.needs(&[role, image, first]).takes(300));
@@ -103,10 +83,7 @@ async fn a_lane_is_never_wider_than_it_is_and_never_idle() {
     let (world, mut toys) = (World::default(), Toys::default());
     for index in 0..20 {
         let lane = Some(Lane::new("accounts", 5));
-        toys.add(Toy {
-            lane,
-            ..toy(&format!("{index}")).takes(60)
-        });
+        toys.add(Toy { lane, ..toy(&format!("{index}")).takes(60) });
     }
     let begun = tokio::time::Instant::now();
     let done = reconcile(&toys, &world).await;
@@ -122,16 +99,10 @@ async fn each_place_has_its_own_lane() {
     for index in 0..6 {
         let place = places[index % 2];
         let lane = Some(Lane::new("deployment", 1).of(place.node()));
-        toys.add(Toy {
-            lane,
-            ..toy(&format!("deployment {index}")).within(place).takes(20)
-        });
+        toys.add(Toy { lane, ..toy(&format!("deployment {index}")).within(place).takes(20) });
     }
     reconcile(&toys, &world).await;
-    world
-        .calls
-        .borrow_mut()
-        .retain(|call| call.name.starts_with("deployment"));
+    world.calls.borrow_mut().retain(|call| call.name.starts_with("deployment"));
     assert_eq!(most_at_once(&world, seconds(20)), 2);
 }
 
@@ -139,12 +110,7 @@ async fn each_place_has_its_own_lane() {
 fn most_at_once(world: &World, takes: std::time::Duration) -> usize {
     let calls = world.calls.borrow();
     let created: Vec<_> = calls.iter().filter(|call| call.verb == "create").collect();
-    let during = |at| {
-        created
-            .iter()
-            .filter(|call| call.begun <= at && at < call.begun + takes)
-            .count()
-    };
+    let during = |at| created.iter().filter(|call| call.begun <= at && at < call.begun + takes).count();
     created.iter().map(|call| during(call.begun)).max().unwrap()
 }
 
@@ -161,9 +127,6 @@ async fn a_thousand_entries_are_walked_in_no_time() {
     let begun = std::time::Instant::now();
     let done = reconcile(&toys, &world).await;
     let took = begun.elapsed();
-    assert_eq!(
-        done.count(|outcome| matches!(outcome, crate::report::Outcome::Same)),
-        1000
-    );
+    assert_eq!(done.count(|outcome| matches!(outcome, crate::report::Outcome::Same)), 1000);
     assert!(took.as_millis() < 2000, "{took:?}");
 }

@@ -4,10 +4,7 @@ use super::toys::*;
 use crate::report::{Act, Judgement, Outcome};
 
 fn stage(toys: &mut Toys) {
-    let account = toys.add(Toy {
-        keep: true,
-        ..toy("account")
-    });
+    let account = toys.add(Toy { keep: true, ..toy("account") });
     let role = toys.add(toy("role").within(account));
     toys.add(toy("service").within(account).needs(&[role]).goes(60));
 }
@@ -30,37 +27,16 @@ fn retired() -> Toys {
 async fn a_retired_stage_goes_but_for_what_is_kept() {
     let world = with_stage().await;
     let plan = look(&retired(), &world).await;
-    assert_eq!(
-        told(&plan),
-        [
-            "account Kept(\"toys are kept\")",
-            "role Delete",
-            "service Delete"
-        ]
-    );
+    assert_eq!(told(&plan), ["account Kept(\"toys are kept\")", "role Delete", "service Delete"]);
     assert!(world.writes().is_empty());
     let done = reconcile(&retired(), &world).await;
-    assert_eq!(
-        told(&done),
-        [
-            "account Kept(\"toys are kept\")",
-            "role Did(Delete)",
-            "service Did(Delete)"
-        ]
-    );
+    assert_eq!(told(&done), ["account Kept(\"toys are kept\")", "role Did(Delete)", "service Did(Delete)"]);
     assert_eq!(
         (world.writes(), done.exit_status()),
         (vec!["delete service".into(), "delete role".into()], 0)
     );
     let again = reconcile(&retired(), &world).await;
-    assert_eq!(
-        told(&again),
-        [
-            "account Kept(\"toys are kept\")",
-            "role Absent",
-            "service Absent"
-        ]
-    );
+    assert_eq!(told(&again), ["account Kept(\"toys are kept\")", "role Absent", "service Absent"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,10 +48,7 @@ async fn what_is_both_wanted_and_retired_is_wanted() {
     stage(&mut after);
     after.retire(stage);
     for toys in [before, after] {
-        assert_eq!(
-            told(&reconcile(&toys, &world).await),
-            ["account Same", "role Same", "service Same"]
-        );
+        assert_eq!(told(&reconcile(&toys, &world).await), ["account Same", "role Same", "service Same"]);
     }
     assert!(world.writes().is_empty());
 }
@@ -91,10 +64,7 @@ async fn nothing_is_deleted_when_something_wanted_does_not_stand() {
     assert_eq!(world.writes(), ["create new"]);
     world.forget_calls();
     let done = reconcile(&toys, &world).await;
-    assert_eq!(
-        world.writes(),
-        ["create new", "delete service", "delete role"]
-    );
+    assert_eq!(world.writes(), ["create new", "delete service", "delete role"]);
     assert_eq!(done.exit_status(), 0);
 }
 
@@ -102,10 +72,7 @@ async fn nothing_is_deleted_when_something_wanted_does_not_stand() {
 async fn what_is_retired_inside_what_is_wanted_goes() {
     let world = with_stage().await;
     let mut toys = Toys::default();
-    let account = toys.add(Toy {
-        keep: true,
-        ..toy("account")
-    });
+    let account = toys.add(Toy { keep: true, ..toy("account") });
     toys.retire(|toys| toys.add(toy("service").within(account)));
     let done = reconcile(&toys, &world).await;
     assert_eq!(told(&done), ["account Same", "service Did(Delete)"]);
@@ -115,21 +82,9 @@ async fn what_is_retired_inside_what_is_wanted_goes() {
 async fn what_is_retired_inside_what_is_not_there_is_not_there() {
     let (world, mut toys) = (World::default(), Toys::default());
     toys.retire(stage);
-    assert_eq!(
-        told(&look(&toys, &world).await),
-        ["account Absent", "role Absent", "service Absent"]
-    );
-    assert_eq!(
-        told(&reconcile(&toys, &world).await),
-        ["account Absent", "role Absent", "service Absent"]
-    );
-    assert!(
-        world
-            .calls
-            .borrow()
-            .iter()
-            .all(|call| call.name == "account")
-    );
+    assert_eq!(told(&look(&toys, &world).await), ["account Absent", "role Absent", "service Absent"]);
+    assert_eq!(told(&reconcile(&toys, &world).await), ["account Absent", "role Absent", "service Absent"]);
+    assert!(world.calls.borrow().iter().all(|call| call.name == "account"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,10 +92,7 @@ async fn what_lost_its_need_by_hand_can_still_be_removed() {
     let world = with_stage().await;
     world.lose("role");
     let done = reconcile(&retired(), &world).await;
-    assert!(matches!(
-        outcome(&done, "service"),
-        Outcome::Did(Act::Delete)
-    ));
+    assert!(matches!(outcome(&done, "service"), Outcome::Did(Act::Delete)));
     assert!(matches!(outcome(&done, "role"), Outcome::Absent));
 }
 
@@ -153,10 +105,7 @@ async fn what_is_foreign_survives_a_teardown_and_is_no_failure() {
         toys.add(toy("service").needs(&[role]));
     });
     let done = reconcile(&toys, &world).await;
-    assert_eq!(
-        (told(&done), done.exit_status()),
-        (vec!["role Foreign".into(), "service Absent".into()], 0)
-    );
+    assert_eq!((told(&done), done.exit_status()), (vec!["role Foreign".into(), "service Absent".into()], 0));
     assert!(world.writes().is_empty());
 }
 
@@ -165,10 +114,7 @@ async fn what_holds_something_that_stays_is_kept_and_says_so() {
     let (world, mut toys) = (World::default(), Toys::default());
     let declare = |toys: &mut Toys| {
         let unit = toys.add(toy("unit"));
-        toys.add(Toy {
-            keep: true,
-            ..toy("account").within(unit)
-        })
+        toys.add(Toy { keep: true, ..toy("account").within(unit) })
     };
     declare(&mut toys);
     reconcile(&toys, &world).await;
@@ -199,10 +145,7 @@ async fn what_is_already_going_is_awaited_and_not_deleted_again() {
     let world = with_stage().await;
     let now = tokio::time::Instant::now();
     world.drift("service", |thing| thing.gone = Some(now + seconds(40)));
-    assert!(matches!(
-        judgement(&look(&retired(), &world).await, "service"),
-        Judgement::Going(_)
-    ));
+    assert!(matches!(judgement(&look(&retired(), &world).await, "service"), Judgement::Going(_)));
     let done = reconcile(&retired(), &world).await;
     assert!(matches!(outcome(&done, "service"), Outcome::Absent));
     assert_eq!(world.writes(), ["delete role"]);
@@ -214,8 +157,5 @@ async fn to_need_what_is_retired_is_a_fault() {
     let role = toys.retire(|toys| toys.add(toy("role")));
     toys.add(toy("service").needs(&[role]));
     let error = toys.check(&[]).unwrap_err().to_string();
-    assert!(
-        error.contains("toy `service` is wanted and needs toy `role`, which is retired"),
-        "{error}"
-    );
+    assert!(error.contains("toy `service` is wanted and needs toy `role`, which is retired"), "{error}");
 }

@@ -28,10 +28,7 @@ async fn a_wait_ends_at_once_and_says_what_was_asked() {
     let begun = Instant::now();
     let done = stopped(&toys, &world, seconds(100)).await;
     assert_eq!(begun.elapsed(), seconds(100));
-    assert_eq!(
-        told(&done),
-        ["base Interrupted(Some(Create))", "top Interrupted(None)"]
-    );
+    assert_eq!(told(&done), ["base Interrupted(Some(Create))", "top Interrupted(None)"]);
     assert_eq!(done.exit_status(), INTERRUPTED);
 }
 
@@ -39,20 +36,11 @@ async fn a_wait_ends_at_once_and_says_what_was_asked() {
 async fn a_queue_ends_too() {
     let (world, mut toys) = (World::default(), Toys::default());
     for name in ["one", "two"] {
-        toys.add(Toy {
-            lane: Some(Lane::new("narrow", 1)),
-            ..toy(name).takes(300)
-        });
+        toys.add(Toy { lane: Some(Lane::new("narrow", 1)), ..toy(name).takes(300) });
     }
     let done = stopped(&toys, &world, seconds(10)).await;
-    assert_eq!(
-        done.count(|outcome| matches!(outcome, Outcome::Interrupted(None))),
-        1
-    );
-    assert_eq!(
-        done.count(|outcome| matches!(outcome, Outcome::Interrupted(Some(Act::Create)))),
-        1
-    );
+    assert_eq!(done.count(|outcome| matches!(outcome, Outcome::Interrupted(None))), 1);
+    assert_eq!(done.count(|outcome| matches!(outcome, Outcome::Interrupted(Some(Act::Create)))), 1);
     assert_eq!(world.writes().len(), 1);
 }
 
@@ -81,34 +69,14 @@ async fn at_whatever_moment_no_call_is_cut_or_begun_and_running_again_completes_
             let stop = Instant::now() + moment;
             let done = stopped(&toys, &world, moment).await;
             for call in world.calls.borrow().iter() {
-                assert!(
-                    call.ended.is_some() && call.begun <= stop,
-                    "{call:?} at {moment:?}"
-                );
+                assert!(call.ended.is_some() && call.begun <= stop, "{call:?} at {moment:?}");
             }
             let interrupted = done.exit_status() == INTERRUPTED;
-            assert!(
-                interrupted || Instant::now() > stop,
-                "{:?} at {moment:?}",
-                told(&done)
-            );
-            assert!(
-                matches!(done.exit_status(), DONE | INTERRUPTED),
-                "at {moment:?}"
-            );
-            assert_eq!(
-                reconcile(&toys, &world).await.exit_status(),
-                0,
-                "at {moment:?}"
-            );
-            assert_eq!(
-                world.picture().len(),
-                if up { small().shape.entries.len() } else { 0 }
-            );
-            assert!(
-                world.made.borrow().values().all(|times| *times == 1),
-                "at {moment:?}"
-            );
+            assert!(interrupted || Instant::now() > stop, "{:?} at {moment:?}", told(&done));
+            assert!(matches!(done.exit_status(), DONE | INTERRUPTED), "at {moment:?}");
+            assert_eq!(reconcile(&toys, &world).await.exit_status(), 0, "at {moment:?}");
+            assert_eq!(world.picture().len(), if up { small().shape.entries.len() } else { 0 });
+            assert!(world.made.borrow().values().all(|times| *times == 1), "at {moment:?}");
         }
     }
 }

@@ -15,18 +15,9 @@ fn declare(toys: &mut Toys) {
     for stage in ["dev", "prod"] {
         let named = |kind: &str| toy(&format!("{kind} {stage}"));
         let lane = Some(Lane::new("accounts", 1));
-        let account = toys.add(Toy {
-            lane,
-            ..named("account").needs(&[base]).takes(4)
-        });
+        let account = toys.add(Toy { lane, ..named("account").needs(&[base]).takes(4) });
         let role = toys.add(named("role").within(account).goes(1));
-        toys.add(
-            named("service")
-                .within(account)
-                .needs(&[role, image])
-                .takes(9)
-                .goes(5),
-        );
+        toys.add(named("service").within(account).needs(&[role, image]).takes(9).goes(5));
     }
 }
 
@@ -53,19 +44,14 @@ pub(super) async fn moments(up: bool) -> BTreeSet<Duration> {
     reconcile(&if up { small() } else { gone() }, &world).await;
     let calls = world.calls.take();
     let of = |begin: Instant, end: Instant| [begin, begin + (end - begin) / 2, end];
-    let all = calls
-        .iter()
-        .flat_map(|call| of(call.begun, call.ended.unwrap()));
+    let all = calls.iter().flat_map(|call| of(call.begun, call.ended.unwrap()));
     let last = Instant::now() - begun;
     let all = all.flat_map(|at| [at - begun, at - begun + Duration::from_millis(3)]);
     all.filter(|moment| *moment < last).collect()
 }
 
 async fn killed(toys: &Toys, world: &World, after: Duration) {
-    assert!(
-        timeout(after, reconcile(toys, world)).await.is_err(),
-        "was done before {after:?}"
-    );
+    assert!(timeout(after, reconcile(toys, world)).await.is_err(), "was done before {after:?}");
 }
 
 async fn complete() -> World {
@@ -85,18 +71,10 @@ async fn a_killed_bootstrap_is_completed_by_the_next() {
             world.lag.set(seconds(lag));
             killed(&small(), &world, *moment).await;
             let done = reconcile(&small(), &world).await;
-            assert_eq!(
-                done.exit_status(),
-                0,
-                "killed at {moment:?}: {:?}",
-                told(&done)
-            );
+            assert_eq!(done.exit_status(), 0, "killed at {moment:?}: {:?}", told(&done));
             assert_eq!(world.picture(), expected, "killed at {moment:?}");
             let made = world.made.borrow();
-            assert!(
-                made.values().all(|times| *times == 1),
-                "killed at {moment:?}: {made:?}"
-            );
+            assert!(made.values().all(|times| *times == 1), "killed at {moment:?}: {made:?}");
         }
     }
 }
@@ -107,17 +85,8 @@ async fn a_killed_teardown_is_completed_by_the_next() {
         let world = complete().await;
         killed(&gone(), &world, moment).await;
         let done = reconcile(&gone(), &world).await;
-        assert_eq!(
-            done.exit_status(),
-            0,
-            "killed at {moment:?}: {:?}",
-            told(&done)
-        );
-        assert!(
-            world.picture().is_empty(),
-            "killed at {moment:?}: {:?}",
-            world.picture()
-        );
+        assert_eq!(done.exit_status(), 0, "killed at {moment:?}: {:?}", told(&done));
+        assert!(world.picture().is_empty(), "killed at {moment:?}: {:?}", world.picture());
     }
 }
 
@@ -127,17 +96,8 @@ async fn a_killed_bootstrap_can_be_torn_down() {
         let world = World::default();
         killed(&small(), &world, moment).await;
         let done = reconcile(&gone(), &world).await;
-        assert_eq!(
-            done.exit_status(),
-            0,
-            "killed at {moment:?}: {:?}",
-            told(&done)
-        );
-        assert!(
-            world.picture().is_empty(),
-            "killed at {moment:?}: {:?}",
-            world.picture()
-        );
+        assert_eq!(done.exit_status(), 0, "killed at {moment:?}: {:?}", told(&done));
+        assert!(world.picture().is_empty(), "killed at {moment:?}: {:?}", world.picture());
     }
 }
 
@@ -145,10 +105,7 @@ async fn a_killed_bootstrap_can_be_torn_down() {
 async fn killed_again_and_again_it_gets_there() {
     let world = World::default();
     let mut runs = 1;
-    while timeout(Duration::from_millis(1700), reconcile(&small(), &world))
-        .await
-        .is_err()
-    {
+    while timeout(Duration::from_millis(1700), reconcile(&small(), &world)).await.is_err() {
         runs += 1;
         assert!(runs < 100, "{:?}", world.picture());
     }
@@ -166,12 +123,7 @@ async fn two_at_once_make_one_world() {
             reconcile(&other, &world).await
         };
         let (first, second) = tokio::join!(reconcile(&one, &world), late);
-        assert_eq!(
-            (first.exit_status(), second.exit_status()),
-            (0, 0),
-            "{:?}",
-            told(&second)
-        );
+        assert_eq!((first.exit_status(), second.exit_status()), (0, 0), "{:?}", told(&second));
         assert!(world.made.borrow().values().all(|times| *times == 1));
     }
 }

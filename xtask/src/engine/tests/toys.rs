@@ -61,43 +61,24 @@ pub(super) fn toy(name: &str) -> Toy {
 
 impl Toy {
     pub(super) fn needs(self, needs: &[Key<Toy>]) -> Self {
-        let ids = needs
-            .iter()
-            .map(|need| need.learns(|learned| learned.id))
-            .collect();
-        Self {
-            needs: needs.to_vec(),
-            ids: Input::all(ids),
-            ..self
-        }
+        let ids = needs.iter().map(|need| need.learns(|learned| learned.id)).collect();
+        Self { needs: needs.to_vec(), ids: Input::all(ids), ..self }
     }
 
     pub(super) fn within(self, place: Key<Toy>) -> Self {
-        Self {
-            place: Some(place),
-            ..self
-        }
+        Self { place: Some(place), ..self }
     }
 
     pub(super) fn takes(self, takes: u64) -> Self {
-        Self {
-            takes: seconds(takes),
-            ..self
-        }
+        Self { takes: seconds(takes), ..self }
     }
 
     pub(super) fn goes(self, goes: u64) -> Self {
-        Self {
-            goes: seconds(goes),
-            ..self
-        }
+        Self { goes: seconds(goes), ..self }
     }
 
     pub(super) fn colour(self, colour: &str) -> Self {
-        Self {
-            colour: colour.to_owned(),
-            ..self
-        }
+        Self { colour: colour.to_owned(), ..self }
     }
 }
 
@@ -129,11 +110,7 @@ impl Resource for Toy {
     }
 
     fn desired(&self, known: &Known<'_>) -> Result<Owned> {
-        Ok(Owned {
-            colour: self.colour.clone(),
-            ids: known.value(&self.ids)?,
-            size: self.size,
-        })
+        Ok(Owned { colour: self.colour.clone(), ids: known.value(&self.ids)?, size: self.size })
     }
 
     async fn observe(&self, cx: &Cx<'_, World>) -> Result<Option<SeenBy<Self>>> {
@@ -143,27 +120,14 @@ impl Resource for Toy {
         if self.curious {
             cx.known.value(&self.ids)?;
         }
-        cx.world
-            .call("read", &self.name, READ, |world| world.read(&self.name))
-            .await
+        cx.world.call("read", &self.name, READ, |world| world.read(&self.name)).await
     }
 
-    async fn apply(
-        &self,
-        cx: &Cx<'_, World>,
-        current: Option<&SeenBy<Self>>,
-        desired: &Owned,
-    ) -> Result<()> {
-        let verb = if current.is_none() {
-            "create"
-        } else {
-            "change"
-        };
+    async fn apply(&self, cx: &Cx<'_, World>, current: Option<&SeenBy<Self>>, desired: &Owned) -> Result<()> {
+        let verb = if current.is_none() { "create" } else { "change" };
         let effect = |world: &World| match current {
             None => world.create(self, desired),
-            Some(seen) if matches!(seen.state, State::Failed(_)) => {
-                world.remove(&self.name, seconds(1))
-            }
+            Some(seen) if matches!(seen.state, State::Failed(_)) => world.remove(&self.name, seconds(1)),
             Some(_) => world.change(self, desired),
         };
         cx.world.call(verb, &self.name, WRITE, effect).await
@@ -246,18 +210,11 @@ impl World {
     ) -> Result<T> {
         let index = self.calls.borrow().len();
         let begun = Instant::now();
-        self.calls.borrow_mut().push(Call {
-            verb,
-            name: name.to_owned(),
-            begun,
-            ended: None,
-        });
+        self.calls.borrow_mut().push(Call { verb, name: name.to_owned(), begun, ended: None });
         sleep(takes / 2).await;
         let result = match self.fault(verb, name) {
             Some(Fault::Error) => Err(anyhow::anyhow!("no more {name}")),
-            Some(Fault::Busy) => {
-                Err(anyhow::Error::new(Busy("not now".to_owned())).context("wrapped"))
-            }
+            Some(Fault::Busy) => Err(anyhow::Error::new(Busy("not now".to_owned())).context("wrapped")),
             Some(Fault::NotVisible) => Err(NotVisible("access denied".to_owned()).into()),
             Some(Fault::Stillborn) | None => effect(self),
         };
@@ -293,12 +250,7 @@ impl World {
             None => State::Ready,
         };
         let learned = Learned { id: thing.id };
-        Ok(Some(Seen {
-            owned: thing.owned,
-            learned,
-            ours: thing.ours,
-            state,
-        }))
+        Ok(Some(Seen { owned: thing.owned, learned, ours: thing.ours, state }))
     }
 
     fn as_of(&self, name: &str, then: Instant) -> Option<Thing> {
@@ -310,16 +262,12 @@ impl World {
     /// What is there now, gone things excepted.
     pub(super) fn now(&self, name: &str) -> Option<Thing> {
         let now = Instant::now();
-        self.as_of(name, now)
-            .filter(|thing| thing.gone.is_none_or(|gone| gone > now))
+        self.as_of(name, now).filter(|thing| thing.gone.is_none_or(|gone| gone > now))
     }
 
     fn put(&self, name: &str, thing: Option<Thing>) {
         let mut things = self.things.borrow_mut();
-        things
-            .entry(name.to_owned())
-            .or_default()
-            .push((Instant::now(), thing));
+        things.entry(name.to_owned()).or_default().push((Instant::now(), thing));
     }
 
     fn create(&self, toy: &Toy, desired: &Owned) -> Result<()> {
@@ -343,19 +291,9 @@ impl World {
     }
 
     fn change(&self, toy: &Toy, desired: &Owned) -> Result<()> {
-        let Some(thing) = self.now(&toy.name) else {
-            bail!("no {} to change", toy.name)
-        };
+        let Some(thing) = self.now(&toy.name) else { bail!("no {} to change", toy.name) };
         let ready = thing.ready.max(Instant::now());
-        self.put(
-            &toy.name,
-            Some(Thing {
-                owned: desired.clone(),
-                ours: true,
-                ready,
-                ..thing
-            }),
-        );
+        self.put(&toy.name, Some(Thing { owned: desired.clone(), ours: true, ready, ..thing }));
         Ok(())
     }
 
@@ -364,13 +302,7 @@ impl World {
             return Ok(());
         };
         let gone = thing.gone.unwrap_or(Instant::now() + goes);
-        self.put(
-            name,
-            Some(Thing {
-                gone: Some(gone),
-                ..thing
-            }),
-        );
+        self.put(name, Some(Thing { gone: Some(gone), ..thing }));
         Ok(())
     }
 
@@ -381,23 +313,9 @@ impl World {
 
     /// Somebody else makes one.
     pub(super) fn someone_makes(&self, name: &str) {
-        let owned = Owned {
-            colour: "theirs".to_owned(),
-            ids: Vec::new(),
-            size: 1,
-        };
+        let owned = Owned { colour: "theirs".to_owned(), ids: Vec::new(), size: 1 };
         let (id, ready) = (self.next_id(), Instant::now());
-        self.put(
-            name,
-            Some(Thing {
-                id,
-                owned,
-                ours: false,
-                ready,
-                gone: None,
-                failed: None,
-            }),
-        );
+        self.put(name, Some(Thing { id, owned, ours: false, ready, gone: None, failed: None }));
     }
 
     /// Somebody changes it by hand.
@@ -414,20 +332,14 @@ impl World {
     /// What is there and what it looks like: to compare two worlds, whatever the ids.
     pub(super) fn picture(&self) -> BTreeMap<String, String> {
         let names: Vec<String> = self.things.borrow().keys().cloned().collect();
-        let there = names
-            .into_iter()
-            .filter_map(|name| Some((name.clone(), self.now(&name)?)));
-        there
-            .map(|(name, thing)| (name, format!("{} {:?}", thing.owned.colour, thing.failed)))
-            .collect()
+        let there = names.into_iter().filter_map(|name| Some((name.clone(), self.now(&name)?)));
+        there.map(|(name, thing)| (name, format!("{} {:?}", thing.owned.colour, thing.failed))).collect()
     }
 
     pub(super) fn writes(&self) -> Vec<String> {
         let calls = self.calls.borrow();
         let writes = calls.iter().filter(|call| call.verb != "read");
-        writes
-            .map(|call| format!("{} {}", call.verb, call.name))
-            .collect()
+        writes.map(|call| format!("{} {}", call.verb, call.name)).collect()
     }
 
     pub(super) fn forget_calls(&self) {
@@ -435,33 +347,22 @@ impl World {
     }
 
     pub(super) fn first(&self, verb: &str, name: &str) -> Option<Call> {
-        self.calls
-            .borrow()
-            .iter()
-            .find(|call| call.verb == verb && call.name == name)
-            .cloned()
+        self.calls.borrow().iter().find(|call| call.verb == verb && call.name == name).cloned()
     }
 }
 
 pub(super) type Toys = Environment<World>;
 
 pub(super) async fn look(toys: &Toys, world: &World) -> Plan {
-    engine::look(toys, world, &Options::default())
-        .await
-        .unwrap()
+    engine::look(toys, world, &Options::default()).await.unwrap()
 }
 
 pub(super) async fn reconcile(toys: &Toys, world: &World) -> Done {
-    engine::reconcile(toys, world, &Options::default())
-        .await
-        .unwrap()
+    engine::reconcile(toys, world, &Options::default()).await.unwrap()
 }
 
 pub(super) async fn reconcile_until(toys: &Toys, world: &World, stop: &Stop) -> Done {
-    let options = Options {
-        stop: stop.clone(),
-        ..Options::default()
-    };
+    let options = Options { stop: stop.clone(), ..Options::default() };
     engine::reconcile(toys, world, &options).await.unwrap()
 }
 
@@ -470,46 +371,22 @@ pub(super) async fn waits(toys: &Toys, world: &World) -> (Done, Vec<String>) {
     let heard = RefCell::new(Vec::new());
     let listen = |event: Event<'_>| {
         if let What::Waiting { on, .. } = event.what {
-            heard
-                .borrow_mut()
-                .push(format!("{}: {on:?}", event.label.name));
+            heard.borrow_mut().push(format!("{}: {on:?}", event.label.name));
         }
     };
-    let done = engine::reconcile(
-        toys,
-        world,
-        &Options {
-            listen: &listen,
-            ..Options::default()
-        },
-    )
-    .await;
+    let done = engine::reconcile(toys, world, &Options { listen: &listen, ..Options::default() }).await;
     (done.unwrap(), heard.into_inner())
 }
 
 pub(super) fn outcome<'a>(done: &'a Done, name: &str) -> &'a Outcome {
-    &done
-        .lines
-        .iter()
-        .find(|line| line.label.name == name)
-        .unwrap()
-        .result
+    &done.lines.iter().find(|line| line.label.name == name).unwrap().result
 }
 
 pub(super) fn judgement<'a>(plan: &'a Plan, name: &str) -> &'a Judgement {
-    &plan
-        .lines
-        .iter()
-        .find(|line| line.label.name == name)
-        .unwrap()
-        .result
+    &plan.lines.iter().find(|line| line.label.name == name).unwrap().result
 }
 
 /// All results, as text: short enough to read in an assertion.
 pub(super) fn told<T: std::fmt::Debug>(report: &crate::report::Report<T>) -> Vec<String> {
-    report
-        .lines
-        .iter()
-        .map(|line| format!("{} {:?}", line.label.name, line.result))
-        .collect()
+    report.lines.iter().map(|line| format!("{} {:?}", line.label.name, line.result)).collect()
 }

@@ -17,12 +17,7 @@ fn made(world: &World) -> Vec<usize> {
 }
 
 fn reads(world: &World) -> usize {
-    world
-        .calls
-        .borrow()
-        .iter()
-        .filter(|call| call.verb == "read")
-        .count()
+    world.calls.borrow().iter().filter(|call| call.verb == "read").count()
 }
 
 #[tokio::test(start_paused = true)]
@@ -33,10 +28,7 @@ async fn busy_on_read_is_awaited_where_one_can_see_it() {
     assert!(matches!(outcome(&done, "toy"), Outcome::Did(Act::Create)));
     assert_eq!(waits, ["toy: World(\"not now\")"], "told once");
     world.fail("read", "toy", Fault::Busy, 1);
-    assert!(matches!(
-        judgement(&look(&toys, &world).await, "toy"),
-        Judgement::Coming(_)
-    ));
+    assert!(matches!(judgement(&look(&toys, &world).await, "toy"), Judgement::Coming(_)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,10 +42,7 @@ async fn busy_on_write_means_look_again_and_ask_again() {
     let mut none = Toys::default();
     none.retire(|toys| toys.add(toy("toy")));
     world.fail("delete", "toy", Fault::Busy, 2);
-    assert!(matches!(
-        outcome(&reconcile(&none, &world).await, "toy"),
-        Outcome::Did(Act::Delete)
-    ));
+    assert!(matches!(outcome(&reconcile(&none, &world).await, "toy"), Outcome::Did(Act::Delete)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,14 +88,8 @@ async fn what_an_earlier_run_asked_for_is_awaited_and_not_asked_again() {
     let (world, toys) = (World::default(), one(300));
     let killed = tokio::time::timeout(seconds(20), reconcile(&toys, &world)).await;
     assert!(killed.is_err());
-    assert!(matches!(
-        judgement(&look(&toys, &world).await, "toy"),
-        Judgement::Coming(_)
-    ));
-    assert!(matches!(
-        outcome(&reconcile(&toys, &world).await, "toy"),
-        Outcome::Same
-    ));
+    assert!(matches!(judgement(&look(&toys, &world).await, "toy"), Judgement::Coming(_)));
+    assert!(matches!(outcome(&reconcile(&toys, &world).await, "toy"), Outcome::Same));
     assert_eq!(world.writes(), ["create toy"]);
 }
 
@@ -115,9 +98,7 @@ async fn what_fails_while_it_is_made_ends_with_its_reason_and_is_repaired_by_the
     let (world, toys) = (World::default(), one(20));
     world.fail("birth", "toy", Fault::Stillborn, 1);
     let done = reconcile(&toys, &world).await;
-    let Outcome::Failed(failure) = outcome(&done, "toy") else {
-        panic!("{:?}", told(&done))
-    };
+    let Outcome::Failed(failure) = outcome(&done, "toy") else { panic!("{:?}", told(&done)) };
     assert_eq!(failure.to_string(), "create toy `toy`: stillborn");
     let plan = look(&toys, &world).await;
     assert!(matches!(judgement(&plan, "toy"), Judgement::Repair(why) if why == "stillborn"));
@@ -140,51 +121,25 @@ async fn a_repair_is_tried_once() {
 #[tokio::test(start_paused = true)]
 async fn patience_has_an_end_and_says_what_it_waited_for() {
     let (world, mut toys) = (World::default(), Toys::default());
-    let base = toys.add(Toy {
-        patience: seconds(100),
-        ..toy("base").takes(1000)
-    });
+    let base = toys.add(Toy { patience: seconds(100), ..toy("base").takes(1000) });
     toys.add(toy("top").needs(&[base]));
     let begun = Instant::now();
     let done = reconcile(&toys, &world).await;
-    let Outcome::Failed(failure) = outcome(&done, "base") else {
-        panic!("{:?}", told(&done))
-    };
-    assert_eq!(
-        failure.to_string(),
-        "await toy `base`: gave up after 100 s: coming"
-    );
+    let Outcome::Failed(failure) = outcome(&done, "base") else { panic!("{:?}", told(&done)) };
+    assert_eq!(failure.to_string(), "await toy `base`: gave up after 100 s: coming");
     assert!(matches!(outcome(&done, "top"), Outcome::Skipped(_)));
-    assert!(
-        (100..103).contains(&begun.elapsed().as_secs()),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!((100..103).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn pauses_grow_with_the_time_waited() {
     let (world, toys) = (World::default(), one(590));
     reconcile(&toys, &world).await;
-    assert!(
-        (30..80).contains(&reads(&world)),
-        "{} reads in ten minutes",
-        reads(&world)
-    );
+    assert!((30..80).contains(&reads(&world)), "{} reads in ten minutes", reads(&world));
     let calls = world.calls.borrow();
-    let reads: Vec<_> = calls
-        .iter()
-        .skip(2)
-        .map(|call| (call.begun, call.ended.unwrap()))
-        .collect();
-    let pauses: Vec<_> = reads
-        .windows(2)
-        .map(|pair| (pair[1].0 - pair[0].1).as_millis())
-        .collect();
-    assert_eq!(
-        (pauses.iter().min(), pauses.iter().max()),
-        (Some(&500), Some(&15_000))
-    );
+    let reads: Vec<_> = calls.iter().skip(2).map(|call| (call.begun, call.ended.unwrap())).collect();
+    let pauses: Vec<_> = reads.windows(2).map(|pair| (pair[1].0 - pair[0].1).as_millis()).collect();
+    assert_eq!((pauses.iter().min(), pauses.iter().max()), (Some(&500), Some(&15_000)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,10 +147,7 @@ async fn a_faster_world_is_looked_at_more_often() {
     let mut looks = Vec::new();
     for pace in [1.0, 0.01] {
         let (world, toys) = (World::default(), one(6));
-        let options = Options {
-            pace,
-            ..Options::default()
-        };
+        let options = Options { pace, ..Options::default() };
         engine::reconcile(&toys, &world, &options).await.unwrap();
         looks.push(reads(&world));
     }
@@ -212,8 +164,5 @@ async fn who_waits_for_whom_is_told() {
     let label = "Label { kind: \"toy\", name: \"base\", place: None }";
     assert!(waits.contains(&format!("top: For({label})")), "{waits:?}");
     assert!(waits.contains(&"old: Wanted".to_owned()), "{waits:?}");
-    assert!(
-        waits.contains(&"base: World(\"coming\")".to_owned()),
-        "{waits:?}"
-    );
+    assert!(waits.contains(&"base: World(\"coming\")".to_owned()), "{waits:?}");
 }
