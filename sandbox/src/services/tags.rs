@@ -42,9 +42,7 @@ impl Form {
 
     /// The tags as this service lists them.
     pub fn list(&self, tags: &Tags) -> Value {
-        tags.iter()
-            .map(|(key, value)| json!({self.key: key, self.value: value}))
-            .collect()
+        tags.iter().map(|(key, value)| json!({self.key: key, self.value: value})).collect()
     }
 
     fn insert(&self, tags: &mut Tags, pairs: impl Iterator<Item = (String, String)>) -> Result<(), Fault> {
@@ -58,10 +56,7 @@ impl Form {
             merged.insert(key, value);
         }
         if merged.len() > LIMIT {
-            return Err(Fault::new(
-                self.too_many,
-                format!("A resource cannot have more than {LIMIT} tags"),
-            ));
+            return Err(Fault::new(self.too_many, format!("A resource cannot have more than {LIMIT} tags")));
         }
         *tags = merged;
         Ok(())
@@ -87,10 +82,7 @@ impl Form {
 
 /// The tags as a map, as services list them that take them so.
 pub fn map(tags: &Tags) -> Value {
-    let map: Map<String, Value> = tags
-        .iter()
-        .map(|(key, value)| (key.clone(), json!(value)))
-        .collect();
+    let map: Map<String, Value> = tags.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
     Value::Object(map)
 }
 
@@ -101,26 +93,19 @@ pub fn remove(tags: &mut Tags, keys: &[String]) {
 
 /// What conditions see of the tags that a request brings: `aws:RequestTag/…` and `aws:TagKeys`.
 pub fn requested(tags: &Tags) -> Vec<(String, String)> {
-    let named = tags
-        .iter()
-        .map(|(key, value)| (format!("aws:RequestTag/{key}"), value.clone()));
+    let named = tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.clone()));
     let keys = tags.keys().map(|key| ("aws:TagKeys".to_owned(), key.clone()));
     named.chain(keys).collect()
 }
 
 /// What conditions see of the tags that a resource has: `aws:ResourceTag/…`.
 pub fn of_resource(tags: &Tags) -> Vec<(String, String)> {
-    tags.iter()
-        .map(|(key, value)| (format!("aws:ResourceTag/{key}"), value.clone()))
-        .collect()
+    tags.iter().map(|(key, value)| (format!("aws:ResourceTag/{key}"), value.clone())).collect()
 }
 
 /// Context as [`crate::call::Call::allow_with`] takes it.
 pub fn borrowed(context: &[(String, String)]) -> Vec<(&str, &str)> {
-    context
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect()
+    context.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
 }
 
 fn is_allowed(c: char) -> bool {
@@ -131,40 +116,20 @@ fn is_allowed(c: char) -> bool {
 mod tests {
     use super::*;
 
-    const UPPER: Form = Form {
-        key: "Key",
-        value: "Value",
-        invalid: "Invalid",
-        too_many: "TooMany",
-    };
-    const LOWER: Form = Form {
-        key: "key",
-        value: "value",
-        ..UPPER
-    };
+    const UPPER: Form = Form { key: "Key", value: "Value", invalid: "Invalid", too_many: "TooMany" };
+    const LOWER: Form = Form { key: "key", value: "value", ..UPPER };
 
     #[test]
     fn both_spellings_merge_and_replace() {
         let mut tags = Tags::new();
         UPPER
-            .merge(
-                &mut tags,
-                &[
-                    json!({"Key": "a", "Value": "1"}),
-                    json!({"Key": "b", "Value": ""}),
-                ],
-            )
+            .merge(&mut tags, &[json!({"Key": "a", "Value": "1"}), json!({"Key": "b", "Value": ""})])
             .unwrap();
-        LOWER
-            .merge(&mut tags, &[json!({"key": "a", "value": "2"})])
-            .unwrap();
+        LOWER.merge(&mut tags, &[json!({"key": "a", "value": "2"})]).unwrap();
         LOWER.merge_map(&mut tags, Some(&json!({"c": "3"}))).unwrap();
         assert_eq!(map(&tags), json!({"a": "2", "b": "", "c": "3"}));
         remove(&mut tags, &["b".to_owned(), "absent".to_owned()]);
-        assert_eq!(
-            UPPER.list(&tags),
-            json!([{"Key": "a", "Value": "2"}, {"Key": "c", "Value": "3"}])
-        );
+        assert_eq!(UPPER.list(&tags), json!([{"Key": "a", "Value": "2"}, {"Key": "c", "Value": "3"}]));
     }
 
     #[test]
@@ -186,11 +151,8 @@ mod tests {
 
     #[test]
     fn fifty_tags_and_no_more() {
-        let many = |n: usize| {
-            (0..n)
-                .map(|i| json!({"key": format!("k{i}"), "value": ""}))
-                .collect::<Vec<_>>()
-        };
+        let many =
+            |n: usize| (0..n).map(|i| json!({"key": format!("k{i}"), "value": ""})).collect::<Vec<_>>();
         let mut tags = Tags::new();
         LOWER.merge(&mut tags, &many(50)).unwrap();
         let one_more = [json!({"key": "one more", "value": ""})];
