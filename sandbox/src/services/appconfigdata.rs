@@ -6,7 +6,7 @@
 use crate::call::{Answer, Call, HEX};
 use crate::clock::Time;
 use crate::fault::Fault;
-use crate::services::appconfig::{self, Application, Environment, Profile, Use};
+use crate::services::appconfig::{self, Application, Environment, Profile};
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -17,10 +17,13 @@ const LIFE: f64 = 24.0 * 3600.0;
 /// AWS seconds that a client is told to wait when it did not say how many it wants.
 const POLL: i64 = 60;
 
-/// What this service keeps: sessions by id.
+/// What this service keeps.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
+    /// By id.
     pub sessions: BTreeMap<String, Session>,
+    /// When an environment or a profile was last read, by its id, which deletion protection asks about.
+    pub reads: BTreeMap<String, Time>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -155,14 +158,14 @@ fn served(
     id: &str,
     now: Time,
 ) -> Result<(i64, Map<String, Value>), Fault> {
-    let application = world.appconfig.get_mut(&session.place);
-    let application = application.and_then(|state| state.applications.get_mut(&session.application));
+    let application = world.appconfig.get(&session.place);
+    let application = application.and_then(|state| state.applications.get(&session.application));
     let gone = || Fault::new("ResourceNotFoundException", "The configuration of this session was deleted");
     let application = application.ok_or_else(gone)?;
-    let environment = application.environments.get_mut(&session.environment).ok_or_else(gone)?;
-    let profile = application.profiles.get_mut(&session.profile).ok_or_else(gone)?;
-    for uses in [&mut environment.uses, &mut profile.uses] {
-        *uses = Use { read: Some(now), ..*uses };
+    let environment = application.environments.get(&session.environment).ok_or_else(gone)?;
+    application.profiles.get(&session.profile).ok_or_else(gone)?;
+    for read in [&session.environment, &session.profile] {
+        world.appconfigdata.reads.insert(read.clone(), now);
     }
     // UNCONFIRMED: what AWS answers before the first deployment. Its model has a resource type for it.
     let deployment = appconfig::served(environment, &session.profile, id).ok_or_else(|| {

@@ -1,7 +1,7 @@
 //! Environments: where deployments go, one at a time.
 
 use super::deployments::{Deployment, Stage};
-use super::{Use, allow, application, application_path, environment_path, kept, missing, new_id, over_quota};
+use super::{allow, application, application_path, environment_path, kept, missing, new_id, over_quota};
 use super::{page, refused, requested, settings};
 use crate::call::{Answer, Call};
 use crate::clock::Time;
@@ -20,7 +20,7 @@ pub struct Environment {
     pub description: Option<String>,
     pub monitors: Vec<Value>,
     pub tags: Tags,
-    pub uses: Use,
+    pub created: Time,
     /// In the order of their numbers, which start at 1.
     pub deployments: Vec<Deployment>,
 }
@@ -78,7 +78,7 @@ pub(super) fn create(call: &mut Call) -> Answer {
         description: kept(call, "Description"),
         monitors: call.list("Monitors"),
         tags: requested(call)?,
-        uses: Use::new(call),
+        created: call.now(),
         deployments: Vec::new(),
     };
     let output = environment.output();
@@ -111,12 +111,12 @@ pub(super) fn update(call: &mut Call) -> Answer {
 pub(super) fn delete(call: &mut Call) -> Answer {
     allow(call, &[application_path(call), environment_path(call)])?;
     let environment = environment(call)?;
-    let (id, uses) = (environment.id.clone(), environment.uses);
+    let (id, created) = (environment.id.clone(), environment.created);
     if environment.busy().is_some() {
         let why = format!("Cannot delete environment {id} because there is an ongoing deployment in it.");
         return Err(refused(why));
     }
-    settings::protect(call, "environment", &id, uses)?;
+    settings::protect(call, "environment", &id, created)?;
     application(call)?.environments.remove(&id);
     Ok(json!({}))
 }

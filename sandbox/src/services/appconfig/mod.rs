@@ -3,7 +3,6 @@
 //! The control plane takes ids only, as its documentation says, although the model's patterns would let names through.
 
 use crate::call::{Answer, Call};
-use crate::clock::Time;
 use crate::fault::Fault;
 use crate::services::tags::{self, Tags};
 use serde::{Deserialize, Serialize};
@@ -178,17 +177,4 @@ fn refused(message: impl Into<String>) -> Fault {
 fn over_quota(what: &str, quota: usize) -> Fault {
     let message = format!("The number of {what} exceeds the maximum allowed: {quota}");
     Fault::new("ServiceQuotaExceededException", message)
-}
-
-/// When something was made and last read, which deletion protection asks about.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Use {
-    pub created: Time,
-    pub read: Option<Time>,
-}
-
-impl Use {
-    fn new(call: &Call) -> Self {
-        Self { created: call.now(), read: None }
-    }
 }

@@ -1,11 +1,10 @@
 //! Configuration profiles: where a configuration comes from, and what it must look like.
 
 use super::versions::Version;
-use super::{
-    Use, allow, application, application_path, kept, missing, new_id, over_quota, page, profile_path,
-};
+use super::{allow, application, application_path, kept, missing, new_id, over_quota, page, profile_path};
 use super::{refused, requested, settings, validation};
 use crate::call::{Answer, Call};
+use crate::clock::Time;
 use crate::fault::Fault;
 use crate::services::tags::Tags;
 use serde::{Deserialize, Serialize};
@@ -27,7 +26,7 @@ pub struct Profile {
     pub kind: String,
     pub kms_key: Option<String>,
     pub tags: Tags,
-    pub uses: Use,
+    pub created: Time,
     /// Hosted versions in the order of their numbers.
     pub versions: Vec<Version>,
     /// The highest number ever given: numbers are not given twice.
@@ -98,7 +97,7 @@ fn declared(call: &mut Call) -> Result<Profile, Fault> {
         kind,
         kms_key: kept(call, "KmsKeyIdentifier"),
         tags: requested(call)?,
-        uses: Use::new(call),
+        created: call.now(),
         versions: Vec::new(),
         latest: 0,
         id: new_id(call),
@@ -137,7 +136,7 @@ pub(super) fn update(call: &mut Call) -> Answer {
 pub(super) fn delete(call: &mut Call) -> Answer {
     allow(call, &[application_path(call), profile_path(call)])?;
     let profile = profile(call)?;
-    let (id, uses) = (profile.id.clone(), profile.uses);
+    let (id, created) = (profile.id.clone(), profile.created);
     let because =
         |why: &str| Err(refused(format!("Cannot delete configuration profile {id} because {why}.")));
     if !profile.versions.is_empty() {
@@ -147,7 +146,7 @@ pub(super) fn delete(call: &mut Call) -> Answer {
     if environments.any(|it| it.busy().is_some_and(|deployment| deployment.profile == id)) {
         return because("there is an ongoing deployment of it");
     }
-    settings::protect(call, "configuration profile", &id, uses)?;
+    settings::protect(call, "configuration profile", &id, created)?;
     application(call)?.profiles.remove(&id);
     Ok(json!({}))
 }

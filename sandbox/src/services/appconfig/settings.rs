@@ -1,7 +1,8 @@
 //! Account settings: deletion protection, which is off by default.
 
-use super::{Use, allow, state};
+use super::{allow, state};
 use crate::call::{Answer, Call};
+use crate::clock::Time;
 use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -45,18 +46,18 @@ pub(super) fn update(call: &mut Call) -> Answer {
 }
 
 /// Refuses to delete what was read within the protection period, as the request and the account want it.
-pub(super) fn protect(call: &mut Call, kind: &str, id: &str, uses: Use) -> Result<(), Fault> {
+pub(super) fn protect(call: &mut Call, kind: &str, id: &str, created: Time) -> Result<(), Fault> {
     let check = call.opt_text("DeletionProtectionCheck").unwrap_or("ACCOUNT_DEFAULT").to_owned();
     let Settings { protected, minutes, .. } = state(call).settings.clone();
-    let now = call.now();
+    let (now, read) = (call.now(), call.world.appconfigdata.reads.get(id).copied());
     let within = |time: f64, minutes: i64| time + call.world.clock.scaled(minutes as f64 * 60.0) > now;
     // What was made within the last hour is exempt, unless the check is asked for.
     let applies = match check.as_str() {
         "BYPASS" => false,
         "APPLY" => true,
-        _ => protected && !within(uses.created, 60),
+        _ => protected && !within(created, 60),
     };
-    if applies && uses.read.is_some_and(|read| within(read, minutes)) {
+    if applies && read.is_some_and(|read| within(read, minutes)) {
         // The model gives both deletions a ConflictException for nothing else; AWS's words are not known.
         let why = format!("Cannot delete {kind} {id} because it was read within the last {minutes} minutes.");
         return Err(Fault::new("ConflictException", why));
