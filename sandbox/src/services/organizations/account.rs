@@ -76,11 +76,7 @@ pub(super) fn handle(call: &mut Call) -> Answer {
 fn target(call: &mut Call) -> Result<String, Fault> {
     let own = call.account();
     let action = format!("account:{}", call.operation);
-    let Some(id) = call
-        .opt_text("AccountId")
-        .filter(|id| *id != own)
-        .map(str::to_owned)
-    else {
+    let Some(id) = call.opt_text("AccountId").filter(|id| *id != own).map(str::to_owned) else {
         call.allow(&action, &format!("arn:aws:account::{own}:account"))?;
         return Ok(own);
     };
@@ -106,15 +102,12 @@ fn list(call: &mut Call) -> Answer {
     let wanted = call.texts("RegionOptStatusContains");
     let regions = DEFAULT.iter().chain(OPT_IN);
     let shown = regions.map(|r| (*r, status(call.world, &account, r)));
-    let mut kept: Vec<(&str, String)> = shown
-        .filter(|(_, s)| wanted.is_empty() || wanted.contains(s))
-        .collect();
+    let mut kept: Vec<(&str, String)> =
+        shown.filter(|(_, s)| wanted.is_empty() || wanted.contains(s)).collect();
     kept.sort();
     let (page, next) = call.page(kept, ("MaxResults", 50), "NextToken", "ValidationException")?;
-    let regions: Vec<Value> = page
-        .into_iter()
-        .map(|(r, s)| json!({ "RegionName": r, "RegionOptStatus": s }))
-        .collect();
+    let regions: Vec<Value> =
+        page.into_iter().map(|(r, s)| json!({ "RegionName": r, "RegionOptStatus": s })).collect();
     Ok(json!({ "Regions": regions, "NextToken": next }))
 }
 
@@ -133,18 +126,12 @@ fn opt(call: &mut Call, going: &str, done: &str) -> Answer {
         return Err(invalid("The Region is enabled by default and cannot be changed."));
     }
     if status.ends_with("ING") && status != going {
-        return Err(Fault::new(
-            "ConflictException",
-            "The Region is being changed by another request.",
-        ));
+        return Err(Fault::new("ConflictException", "The Region is being changed by another request."));
     }
     if status != done && status != going {
         let due = call.due(OPTING);
         let change = (going.to_owned(), Some(due));
-        call.world
-            .organizations
-            .opted
-            .insert(format!("{account}/{region}"), change);
+        call.world.organizations.opted.insert(format!("{account}/{region}"), change);
     }
     Ok(json!({}))
 }
@@ -194,12 +181,7 @@ pub(super) fn tick(world: &mut World) {
     for (status, due) in world.organizations.opted.values_mut() {
         if due.is_some_and(|due| due <= now) {
             *due = None;
-            *status = if status == "ENABLING" {
-                "ENABLED"
-            } else {
-                "DISABLED"
-            }
-            .to_owned();
+            *status = if status == "ENABLING" { "ENABLED" } else { "DISABLED" }.to_owned();
         }
     }
 }

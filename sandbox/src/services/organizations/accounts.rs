@@ -91,12 +91,7 @@ pub(super) fn list_for_parent(call: &mut Call) -> Answer {
 }
 
 fn listed(call: &Call, wanted: impl Fn(&Account) -> bool) -> Answer {
-    let members = call
-        .world
-        .organizations
-        .accounts
-        .values()
-        .filter(|a| a.parent.is_some() && wanted(a));
+    let members = call.world.organizations.accounts.values().filter(|a| a.parent.is_some() && wanted(a));
     let (accounts, next) = page(call, members.collect())?;
     let accounts: Vec<Value> = accounts.into_iter().map(|a| shown(call.world, a)).collect();
     Ok(json!({ "Accounts": accounts, "NextToken": next }))
@@ -119,10 +114,7 @@ pub(super) fn move_account(call: &mut Call) -> Answer {
     let parent = member(call, &id)?.parent.clone().unwrap_or_default();
     let exists = |end: &str| organization(call).is_ok_and(|o| o.has_parent(end));
     if !exists(&destination) {
-        return Err(lost(
-            "DestinationParentNotFoundException",
-            "destination container (a root or OU)",
-        ));
+        return Err(lost("DestinationParentNotFoundException", "destination container (a root or OU)"));
     }
     if parent == destination {
         let message = "That account is already present in the specified destination.";
@@ -151,17 +143,13 @@ pub(super) fn member_mut<'a>(call: &'a mut Call, id: &str) -> Result<&'a mut Acc
 }
 
 fn not_found() -> Fault {
-    Fault::new(
-        "AccountNotFoundException",
-        "You specified an account that doesn't exist.",
-    )
+    Fault::new("AccountNotFoundException", "You specified an account that doesn't exist.")
 }
 
 fn shown(world: &World, account: &Account) -> Value {
     let organization = world.organizations.organization.as_ref();
-    let path = organization
-        .zip(account.parent.as_deref())
-        .map(|(o, p)| [format!("{}{}/", o.path(p), account.id)]);
+    let path =
+        organization.zip(account.parent.as_deref()).map(|(o, p)| [format!("{}{}/", o.path(p), account.id)]);
     json!({
         "Id": account.id,
         "Arn": super::arn(world, &account.id),

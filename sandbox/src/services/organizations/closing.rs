@@ -57,10 +57,7 @@ fn closable(state: AccountState) -> Result<(), Fault> {
 
 fn admitted(call: &Call) -> Result<(), Fault> {
     let state = &call.world.organizations;
-    let pending = state
-        .accounts
-        .values()
-        .filter(|a| a.state == AccountState::PendingClosure);
+    let pending = state.accounts.values().filter(|a| a.state == AccountState::PendingClosure);
     if pending.count() >= AT_ONCE {
         return Err(violation(
             "CLOSE_ACCOUNT_REQUESTS_LIMIT_EXCEEDED",

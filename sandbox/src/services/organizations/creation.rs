@@ -94,10 +94,7 @@ fn begun(call: &mut Call, tags: BTreeMap<String, String>) -> Creation {
     Creation {
         id: format!("car-{}", call.world.id(LOWER, 32)),
         name: call.text("AccountName").to_owned(),
-        role: call
-            .opt_text("RoleName")
-            .unwrap_or("OrganizationAccountAccessRole")
-            .to_owned(),
+        role: call.opt_text("RoleName").unwrap_or("OrganizationAccountAccessRole").to_owned(),
         email,
         tags,
         state: Progress::Pending,
@@ -122,23 +119,15 @@ fn refusal(world: &World, email: &str) -> Option<&'static str> {
     } else if state.creations.iter().filter(pending).any(|c| same(&c.email)) {
         Some("CONCURRENT_ACCOUNT_MODIFICATION")
     } else {
-        counted(world)
-            .checked_sub(world.settings.account_quota)
-            .map(|_| "ACCOUNT_LIMIT_EXCEEDED")
+        counted(world).checked_sub(world.settings.account_quota).map(|_| "ACCOUNT_LIMIT_EXCEEDED")
     }
 }
 
 /// How many accounts count against the quota: those that are closed too, for 90 days, and those in the making.
 fn counted(world: &World) -> usize {
     let state = &world.organizations;
-    let members = state
-        .accounts
-        .values()
-        .filter(|a| a.parent.is_some() && a.state != AccountState::Closed);
-    let pending = state
-        .creations
-        .iter()
-        .filter(|c| c.state == Progress::Pending && c.reason.is_none());
+    let members = state.accounts.values().filter(|a| a.parent.is_some() && a.state != AccountState::Closed);
+    let pending = state.creations.iter().filter(|c| c.state == Progress::Pending && c.reason.is_none());
     members.count() + pending.count()
 }
 
@@ -163,18 +152,12 @@ fn valid_email(email: &str) -> bool {
 pub(super) fn describe(call: &mut Call) -> Answer {
     manage(call, "*")?;
     let id = call.text("CreateAccountRequestId");
-    let creation = call
-        .world
-        .organizations
-        .creations
-        .iter()
-        .find(|c| c.id == id)
-        .ok_or_else(|| {
-            Fault::new(
-                "CreateAccountStatusNotFoundException",
-                "You specified a create account request that doesn't exist.",
-            )
-        })?;
+    let creation = call.world.organizations.creations.iter().find(|c| c.id == id).ok_or_else(|| {
+        Fault::new(
+            "CreateAccountStatusNotFoundException",
+            "You specified a create account request that doesn't exist.",
+        )
+    })?;
     Ok(json!({ "CreateAccountStatus": shown(creation) }))
 }
 
@@ -182,9 +165,7 @@ pub(super) fn list(call: &mut Call) -> Answer {
     manage(call, "*")?;
     let states = call.list("States");
     let all = call.world.organizations.creations.iter().map(shown);
-    let wanted = all
-        .filter(|c| states.is_empty() || states.contains(&c["State"]))
-        .collect();
+    let wanted = all.filter(|c| states.is_empty() || states.contains(&c["State"])).collect();
     let (statuses, next) = page(call, wanted)?;
     Ok(json!({ "CreateAccountStatuses": statuses, "NextToken": next }))
 }
@@ -205,10 +186,7 @@ fn shown(creation: &Creation) -> Value {
 /// How many creations are in progress.
 pub(super) fn in_progress(world: &World) -> usize {
     let creations = &world.organizations.creations;
-    creations
-        .iter()
-        .filter(|c| c.state == Progress::Pending)
-        .count()
+    creations.iter().filter(|c| c.state == Progress::Pending).count()
 }
 
 pub(super) fn tick(world: &mut World) {
@@ -252,11 +230,7 @@ fn finished(world: &mut World, mut creation: Creation) -> Creation {
 }
 
 fn make_access_role(world: &mut World, role: &AccessRole) {
-    let management = world
-        .organizations
-        .organization
-        .as_ref()
-        .map(|o| o.management.clone());
+    let management = world.organizations.organization.as_ref().map(|o| o.management.clone());
     iam::make_role(
         world,
         NewRole {

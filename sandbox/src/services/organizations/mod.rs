@@ -37,6 +37,8 @@ pub struct State {
     access_roles: Vec<creation::AccessRole>,
     /// When accounts were closed: AWS allows so many in 30 days.
     closures: Vec<Time>,
+    /// Not part of what exists: a read would change it.
+    #[serde(skip)]
     buckets: BTreeMap<String, throttle::Bucket>,
     opted: account::Opted,
 }
@@ -95,12 +97,7 @@ pub fn tick(world: &mut World) {
 /// What a new AWS starts with: the management account, and the organization if the settings have one.
 pub fn found(world: &mut World) {
     let id = world.settings.management.clone();
-    let management = Account::new(
-        id.clone(),
-        "Management",
-        "management@example.com",
-        world.clock.now(),
-    );
+    let management = Account::new(id.clone(), "Management", "management@example.com", world.clock.now());
     world.organizations.accounts.insert(id.clone(), management);
     if world.settings.organization {
         organization::make(world, &id, "ALL", 0.0);
@@ -114,11 +111,7 @@ pub fn organization_id(world: &World, account: &str) -> Option<String> {
 
 /// Whether an account may create App Runner services: the management account and old customers may.
 pub fn app_runner_customer(world: &World, account: &str) -> bool {
-    let email = world
-        .organizations
-        .accounts
-        .get(account)
-        .map(|a| a.email.as_str());
+    let email = world.organizations.accounts.get(account).map(|a| a.email.as_str());
     let named =
         |customer: &String| customer == account || email.is_some_and(|e| e.eq_ignore_ascii_case(customer));
     account == world.settings.management || world.settings.app_runner_customers.iter().any(named)
@@ -151,11 +144,8 @@ fn manage(call: &mut Call, id: &str) -> Result<(), Fault> {
 /// The same with request context.
 fn manage_with(call: &mut Call, id: &str, context: &[(&str, &str)]) -> Result<(), Fault> {
     let tags = tags::resource_context(call.world, id);
-    let all: Vec<(&str, &str)> = context
-        .iter()
-        .copied()
-        .chain(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())))
-        .collect();
+    let all: Vec<(&str, &str)> =
+        context.iter().copied().chain(tags.iter().map(|(k, v)| (k.as_str(), v.as_str()))).collect();
     let arn = arn(call.world, id);
     call.allow_with(&format!("organizations:{}", call.operation), &arn, &all, None)?;
     management_only(call)
@@ -165,36 +155,24 @@ fn management_only(call: &Call) -> Result<(), Fault> {
     let account = call.account();
     match organization_of(call.world, &account) {
         None => Err(not_in_use()),
-        Some(o) if o.management != account => Err(Fault::new(
-            "AccessDeniedException",
-            "You don't have permissions to access this resource.",
-        )),
+        Some(o) if o.management != account => {
+            Err(Fault::new("AccessDeniedException", "You don't have permissions to access this resource."))
+        }
         Some(_) => Ok(()),
     }
 }
 
 /// The organization of a caller that [`manage`] has let through.
 fn organization_mut<'a>(call: &'a mut Call) -> Result<&'a mut Organization, Fault> {
-    call.world
-        .organizations
-        .organization
-        .as_mut()
-        .ok_or_else(not_in_use)
+    call.world.organizations.organization.as_mut().ok_or_else(not_in_use)
 }
 
 fn organization<'a>(call: &'a Call) -> Result<&'a Organization, Fault> {
-    call.world
-        .organizations
-        .organization
-        .as_ref()
-        .ok_or_else(not_in_use)
+    call.world.organizations.organization.as_ref().ok_or_else(not_in_use)
 }
 
 fn not_in_use() -> Fault {
-    Fault::new(
-        "AWSOrganizationsNotInUseException",
-        "Your account is not a member of an organization.",
-    )
+    Fault::new("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
 }
 
 /// The ARN of an account, a unit or a root; `*` stays `*`.

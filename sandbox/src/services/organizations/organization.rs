@@ -41,10 +41,7 @@ pub(super) fn create(call: &mut Call) -> Answer {
         return Err(already());
     }
     if call.world.organizations.organization.is_some() {
-        return Err(Fault::not_implemented(
-            call.service,
-            "CreateOrganization of a second organization",
-        ));
+        return Err(Fault::not_implemented(call.service, "CreateOrganization of a second organization"));
     }
     allow_service_linked_role(call)?;
     let features = call.opt_text("FeatureSet").unwrap_or("ALL").to_owned();
@@ -127,11 +124,7 @@ pub(super) fn delete(call: &mut Call) -> Answer {
     manage(call, "*")?;
     let management = organization(call)?.management.clone();
     let state = &mut call.world.organizations;
-    if state
-        .accounts
-        .values()
-        .any(|a| a.parent.is_some() && a.id != management)
-    {
+    if state.accounts.values().any(|a| a.parent.is_some() && a.id != management) {
         return Err(Fault::new(
             "OrganizationNotEmptyException",
             "To delete an organization you must first remove all member accounts (except the master).",
@@ -157,11 +150,8 @@ pub(super) fn enable_all_features(call: &mut Call) -> Answer {
     manage(call, "*")?;
     let organization = organization(call)?;
     let refused = |reason: &str| {
-        Fault::new(
-            "HandshakeConstraintViolationException",
-            "All features cannot be enabled.",
-        )
-        .with("Reason", reason)
+        Fault::new("HandshakeConstraintViolationException", "All features cannot be enabled.")
+            .with("Reason", reason)
     };
     if organization.features == "ALL" {
         return Err(refused("ORGANIZATION_ALREADY_HAS_ALL_FEATURES"));
@@ -215,10 +205,7 @@ fn policy_types(o: &Organization) -> Value {
 }
 
 fn already() -> Fault {
-    Fault::new(
-        "AlreadyInOrganizationException",
-        "The AWS account is already a member of an organization.",
-    )
+    Fault::new("AlreadyInOrganizationException", "The AWS account is already a member of an organization.")
 }
 
 /// Refuses what only an organization with all features can do.
@@ -260,10 +247,7 @@ impl Organization {
         if self.has_parent(id) {
             return Ok(());
         }
-        Err(Fault::new(
-            "ParentNotFoundException",
-            "You specified parent that doesn't exist.",
-        ))
+        Err(Fault::new("ParentNotFoundException", "You specified parent that doesn't exist."))
     }
 }
 
@@ -272,8 +256,5 @@ pub(super) fn service_principal(name: &str) -> Result<(), Fault> {
     if name.ends_with(".amazonaws.com") {
         return Ok(());
     }
-    Err(invalid(
-        "UNRECOGNIZED_SERVICE_PRINCIPAL",
-        "You specified an unrecognized service principal.",
-    ))
+    Err(invalid("UNRECOGNIZED_SERVICE_PRINCIPAL", "You specified an unrecognized service principal."))
 }

@@ -38,10 +38,8 @@ fn list(call: &mut Call) -> Answer {
     call.allow("servicequotas:ListServiceQuotas", "*")?;
     known_service(call)?;
     let wanted = call.opt_text("QuotaCode").is_none_or(|code| code == ACCOUNTS);
-    let quotas: Vec<Value> = wanted
-        .then(|| shown(call, call.world.settings.account_quota))
-        .into_iter()
-        .collect();
+    let quotas: Vec<Value> =
+        wanted.then(|| shown(call, call.world.settings.account_quota)).into_iter().collect();
     Ok(json!({ "Quotas": quotas }))
 }
 
@@ -54,10 +52,7 @@ fn known_service(call: &Call) -> Result<(), Fault> {
 }
 
 fn unknown() -> Fault {
-    Fault::new(
-        "NoSuchResourceException",
-        "The request failed because the specified service does not exist.",
-    )
+    Fault::new("NoSuchResourceException", "The request failed because the specified service does not exist.")
 }
 
 fn shown(call: &Call, value: usize) -> Value {

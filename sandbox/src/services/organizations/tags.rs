@@ -42,26 +42,17 @@ pub(super) fn list(call: &mut Call) -> Answer {
 
 fn tags_of<'a>(call: &'a mut Call, id: &str) -> Result<&'a mut Tags, Fault> {
     if id.starts_with(|c: char| c.is_ascii_digit()) {
-        return accounts::member_mut(call, id)
-            .map(|a| &mut a.tags)
-            .map_err(|_| no_target());
+        return accounts::member_mut(call, id).map(|a| &mut a.tags).map_err(|_| no_target());
     }
     let organization = organization_mut(call)?;
     if id == organization.root {
         return Ok(&mut organization.root_tags);
     }
-    organization
-        .units
-        .get_mut(id)
-        .map(|u| &mut u.tags)
-        .ok_or_else(no_target)
+    organization.units.get_mut(id).map(|u| &mut u.tags).ok_or_else(no_target)
 }
 
 fn no_target() -> Fault {
-    Fault::new(
-        "TargetNotFoundException",
-        "You specified a target that doesn't exist.",
-    )
+    Fault::new("TargetNotFoundException", "You specified a target that doesn't exist.")
 }
 
 /// The tags of a request, which AWS refuses as a whole if one of them is not right.
@@ -90,19 +81,13 @@ fn limited(tags: &Tags) -> Result<(), Fault> {
     if tags.len() <= LIMIT {
         return Ok(());
     }
-    Err(violation(
-        "MAX_TAG_LIMIT_EXCEEDED",
-        "You have exceeded the number of tags allowed on this resource.",
-    ))
+    Err(violation("MAX_TAG_LIMIT_EXCEEDED", "You have exceeded the number of tags allowed on this resource."))
 }
 
 /// `aws:RequestTag/…` and `aws:TagKeys`.
 pub(super) fn request_context(tags: &Tags) -> Vec<(String, String)> {
-    let each = tags
-        .iter()
-        .map(|(k, v)| (format!("aws:RequestTag/{k}"), v.clone()));
-    each.chain(tags.keys().map(|k| ("aws:TagKeys".to_owned(), k.clone())))
-        .collect()
+    let each = tags.iter().map(|(k, v)| (format!("aws:RequestTag/{k}"), v.clone()));
+    each.chain(tags.keys().map(|k| ("aws:TagKeys".to_owned(), k.clone()))).collect()
 }
 
 /// `aws:ResourceTag/…` of an account, a unit or the root.
@@ -117,8 +102,7 @@ pub(super) fn resource_context(world: &World, id: &str) -> Vec<(String, String)>
         }),
     };
     let each = tags.into_iter().flatten();
-    each.map(|(k, v)| (format!("aws:ResourceTag/{k}"), v.clone()))
-        .collect()
+    each.map(|(k, v)| (format!("aws:ResourceTag/{k}"), v.clone())).collect()
 }
 
 pub(super) fn borrowed(context: &[(String, String)]) -> Vec<(&str, &str)> {

@@ -38,10 +38,7 @@ pub(super) fn take(call: &mut Call) -> Result<(), Fault> {
     };
     let (now, scale) = (call.now(), call.world.clock.scale);
     let key = format!("{}/{}", call.account(), call.operation);
-    let full = Bucket {
-        tokens: burst,
-        at: now,
-    };
+    let full = Bucket { tokens: burst, at: now };
     let bucket = call.world.organizations.buckets.entry(key).or_insert(full);
     bucket.tokens = (bucket.tokens + (now - bucket.at) * scale * rate).min(burst);
     bucket.at = now;

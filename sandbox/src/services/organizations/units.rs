@@ -37,12 +37,7 @@ pub(super) fn create(call: &mut Call) -> Answer {
     unique(call, &parent, &name)?;
     let root = organization(call)?.root.trim_start_matches("r-").to_owned();
     let id = format!("ou-{root}-{}", call.world.id(LOWER, 8));
-    let unit = Unit {
-        id: id.clone(),
-        parent,
-        name,
-        tags,
-    };
+    let unit = Unit { id: id.clone(), parent, name, tags };
     organization_mut(call)?.units.insert(id.clone(), unit);
     answer(call, &id)
 }
@@ -63,16 +58,10 @@ fn room(call: &Call, parent: &str) -> Result<(), Fault> {
     let organization = organization(call)?;
     organization.parent(parent)?;
     if organization.lineage(parent).len() >= DEPTH {
-        return Err(violation(
-            "OU_DEPTH_LIMIT_EXCEEDED",
-            "You have exceeded the allowed depth of OUs.",
-        ));
+        return Err(violation("OU_DEPTH_LIMIT_EXCEEDED", "You have exceeded the allowed depth of OUs."));
     }
     if organization.units.len() >= UNITS {
-        return Err(violation(
-            "OU_NUMBER_LIMIT_EXCEEDED",
-            "You have exceeded the allowed number of OUs.",
-        ));
+        return Err(violation("OU_NUMBER_LIMIT_EXCEEDED", "You have exceeded the allowed number of OUs."));
     }
     Ok(())
 }
@@ -110,12 +99,7 @@ pub(super) fn delete(call: &mut Call) -> Answer {
     let id = named(call)?;
     found(call, &id)?;
     let units = organization(call)?.units.values().any(|u| u.parent == id);
-    let accounts = call
-        .world
-        .organizations
-        .accounts
-        .values()
-        .any(|a| a.parent.as_ref() == Some(&id));
+    let accounts = call.world.organizations.accounts.values().any(|a| a.parent.as_ref() == Some(&id));
     if units || accounts {
         return Err(Fault::new(
             "OrganizationalUnitNotEmptyException",
@@ -140,23 +124,14 @@ pub(super) fn list_children(call: &mut Call) -> Answer {
     let kind = call.text("ChildType").to_owned();
     let accounts = call.world.organizations.accounts.values();
     let ids: Vec<String> = match kind.as_str() {
-        "ACCOUNT" => accounts
-            .filter(|a| a.parent.as_ref() == Some(&parent))
-            .map(|a| a.id.clone())
-            .collect(),
+        "ACCOUNT" => accounts.filter(|a| a.parent.as_ref() == Some(&parent)).map(|a| a.id.clone()).collect(),
         _ => {
             let units = organization(call)?.units.values();
-            units
-                .filter(|u| u.parent == parent)
-                .map(|u| u.id.clone())
-                .collect()
+            units.filter(|u| u.parent == parent).map(|u| u.id.clone()).collect()
         }
     };
     let (children, next) = page(call, ids)?;
-    let children: Vec<Value> = children
-        .iter()
-        .map(|id| json!({ "Id": id, "Type": kind }))
-        .collect();
+    let children: Vec<Value> = children.iter().map(|id| json!({ "Id": id, "Type": kind })).collect();
     Ok(json!({ "Children": children, "NextToken": next }))
 }
 
@@ -164,35 +139,17 @@ pub(super) fn list_parents(call: &mut Call) -> Answer {
     let child = call.text("ChildId").to_owned();
     manage(call, &child)?;
     let parent = parent_of(call, &child)?;
-    let kind = if parent.starts_with("r-") {
-        "ROOT"
-    } else {
-        "ORGANIZATIONAL_UNIT"
-    };
+    let kind = if parent.starts_with("r-") { "ROOT" } else { "ORGANIZATIONAL_UNIT" };
     let (parents, next) = page(call, vec![json!({ "Id": parent, "Type": kind })])?;
     Ok(json!({ "Parents": parents, "NextToken": next }))
 }
 
 fn parent_of(call: &Call, child: &str) -> Result<String, Fault> {
-    let account = call
-        .world
-        .organizations
-        .accounts
-        .get(child)
-        .and_then(|a| a.parent.clone());
-    let unit = || {
-        organization(call)
-            .ok()?
-            .units
-            .get(child)
-            .map(|u| u.parent.clone())
-    };
-    account.or_else(unit).ok_or_else(|| {
-        Fault::new(
-            "ChildNotFoundException",
-            "You specified a child that doesn't exist.",
-        )
-    })
+    let account = call.world.organizations.accounts.get(child).and_then(|a| a.parent.clone());
+    let unit = || organization(call).ok()?.units.get(child).map(|u| u.parent.clone());
+    account
+        .or_else(unit)
+        .ok_or_else(|| Fault::new("ChildNotFoundException", "You specified a child that doesn't exist."))
 }
 
 /// The parent that a listing names, once the caller may list it.
