@@ -20,11 +20,7 @@ pub(super) struct Config {
 impl Config {
     /// The arguments of the process: the entrypoint, and `command` in the place of the image's own.
     pub(super) fn arguments(&self, command: &[String]) -> Vec<String> {
-        let command = if command.is_empty() {
-            &self.command
-        } else {
-            command
-        };
+        let command = if command.is_empty() { &self.command } else { command };
         self.entrypoint.iter().chain(command).cloned().collect()
     }
 }
@@ -89,9 +85,7 @@ fn apply(layer: impl Read, root: &Path) -> Result<()> {
         let mut entry = entry?;
         let path = entry.path()?.into_owned();
         if !whiteout(&path, root)? && !device(entry.header().entry_type()) {
-            entry
-                .unpack_in(root)
-                .with_context(|| format!("unpack {}", path.display()))?;
+            entry.unpack_in(root).with_context(|| format!("unpack {}", path.display()))?;
         }
     }
     Ok(())
@@ -104,11 +98,7 @@ fn device(kind: tar::EntryType) -> bool {
 
 /// Whether this entry is a whiteout, which has then been carried out.
 fn whiteout(path: &Path, root: &Path) -> Result<bool> {
-    let Some(name) = path
-        .file_name()
-        .and_then(|n| n.to_str())
-        .and_then(|n| n.strip_prefix(".wh."))
-    else {
+    let Some(name) = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_prefix(".wh.")) else {
         return Ok(false);
     };
     let Some(parent) = within(path.parent().unwrap_or(Path::new("")), root) else {
@@ -144,12 +134,8 @@ fn remove(path: &Path) -> Result<()> {
     let Ok(meta) = fs::symlink_metadata(path) else {
         return Ok(());
     };
-    if meta.is_dir() {
-        fs::remove_dir_all(path)
-    } else {
-        fs::remove_file(path)
-    }
-    .with_context(|| format!("remove {}", path.display()))
+    if meta.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+        .with_context(|| format!("remove {}", path.display()))
 }
 
 #[cfg(test)]
@@ -180,12 +166,7 @@ mod tests {
         let (blobs, root) = (dir.path(), dir.path().join("root"));
         let config = json!({"architecture": "amd64", "config": {"Entrypoint": ["/app"], "Cmd": ["serve"], "Env": ["A=b=c"], "WorkingDir": "/srv"}});
         let lower = tar(&[("app", "one"), ("gone", "x"), ("dir/a", "x"), ("dir/b", "x")]);
-        let upper = tar(&[
-            ("app", "two"),
-            (".wh.gone", ""),
-            ("dir/.wh..wh..opq", ""),
-            ("dir/c", "x"),
-        ]);
+        let upper = tar(&[("app", "two"), (".wh.gone", ""), ("dir/.wh..wh..opq", ""), ("dir/c", "x")]);
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(&upper).unwrap();
         let manifest = json!({
@@ -199,10 +180,7 @@ mod tests {
         assert_eq!(config.arguments(&[]), ["/app", "serve"]);
         assert_eq!(config.arguments(&["other".to_owned()]), ["/app", "other"]);
         assert_eq!(config.environment, [("A".to_owned(), "b=c".to_owned())]);
-        assert_eq!(
-            (config.directory.as_str(), config.architecture.as_str()),
-            ("/srv", "amd64")
-        );
+        assert_eq!((config.directory.as_str(), config.architecture.as_str()), ("/srv", "amd64"));
         assert_eq!(fs::read_to_string(root.join("app")).unwrap(), "two");
         assert!(!root.join("gone").exists() && !root.join("dir/a").exists() && !root.join("dir/b").exists());
         assert!(root.join("dir/c").exists());

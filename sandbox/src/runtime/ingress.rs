@@ -85,26 +85,13 @@ pub fn route(world: &mut World, key: &str, routes: Vec<Route>) {
 
 /// How many requests reached a container so far, and how many of them were answered 4xx or 5xx.
 pub fn counts(world: &World, key: &str) -> (u64, u64) {
-    let count = world
-        .runtime
-        .ingress
-        .get(key)
-        .map(|i| i.count.clone())
-        .unwrap_or_default();
-    (
-        count.requests.load(Ordering::Relaxed),
-        count.errors.load(Ordering::Relaxed),
-    )
+    let count = world.runtime.ingress.get(key).map(|i| i.count.clone()).unwrap_or_default();
+    (count.requests.load(Ordering::Relaxed), count.errors.load(Ordering::Relaxed))
 }
 
 /// Takes the ports again that a kept world has given out.
 pub(super) fn reopen(world: &mut World) {
-    for ingress in world
-        .runtime
-        .ingress
-        .values_mut()
-        .filter(|i| i.listener.is_none())
-    {
+    for ingress in world.runtime.ingress.values_mut().filter(|i| i.listener.is_none()) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ingress.port));
         ingress.listener = listener.ok().map(Arc::new);
     }
@@ -115,16 +102,7 @@ pub(super) fn unserved(world: &mut World) -> Vec<(String, Door)> {
     let waiting = world.runtime.ingress.iter_mut();
     let door = |(key, ingress): (&String, &mut Ingress)| {
         let (count, close) = (ingress.count.clone(), ingress.close.clone());
-        ingress.listener.take().map(|listener| {
-            (
-                key.clone(),
-                Door {
-                    listener,
-                    count,
-                    close,
-                },
-            )
-        })
+        ingress.listener.take().map(|listener| (key.clone(), Door { listener, count, close }))
     };
     waiting.filter_map(door).collect()
 }
@@ -169,16 +147,12 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, hyper::Error> {
     let Some(address) = choose(&host.world(), key, count.turn.fetch_add(1, Ordering::Relaxed)) else {
-        return Ok(plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "503 Service Temporarily Unavailable",
-        ));
+        return Ok(plain(StatusCode::SERVICE_UNAVAILABLE, "503 Service Temporarily Unavailable"));
     };
     let response = forward(&address, peer, request).await;
     count.requests.fetch_add(1, Ordering::Relaxed);
-    let failed = response.as_ref().map_or(true, |r| {
-        r.status().is_client_error() || r.status().is_server_error()
-    });
+    let failed =
+        response.as_ref().map_or(true, |r| r.status().is_client_error() || r.status().is_server_error());
     count.errors.fetch_add(u64::from(failed), Ordering::Relaxed);
     Ok(response.unwrap_or_else(|_| plain(StatusCode::BAD_GATEWAY, "502 Bad Gateway")))
 }
@@ -194,16 +168,9 @@ fn choose(world: &World, key: &str, turn: u64) -> Option<Address> {
         at = at.saturating_sub(r.weight);
         here
     })?;
-    let serving: Vec<&Task> = route
-        .tasks
-        .iter()
-        .filter_map(|id| world.runtime.tasks.get(id))
-        .filter(|t| t.serving())
-        .collect();
-    serving
-        .get((turn / 100 + turn) as usize % serving.len().max(1))?
-        .address
-        .clone()
+    let serving: Vec<&Task> =
+        route.tasks.iter().filter_map(|id| world.runtime.tasks.get(id)).filter(|t| t.serving()).collect();
+    serving.get((turn / 100 + turn) as usize % serving.len().max(1))?.address.clone()
 }
 
 async fn forward(
@@ -213,14 +180,9 @@ async fn forward(
 ) -> anyhow::Result<Response<Body>> {
     let host = request.headers().get(header::HOST).cloned();
     hop_by_hop(request.headers_mut());
-    let forwarded = [
-        ("x-forwarded-for", peer.ip().to_string()),
-        ("x-forwarded-proto", "http".to_owned()),
-    ];
+    let forwarded = [("x-forwarded-for", peer.ip().to_string()), ("x-forwarded-proto", "http".to_owned())];
     for (name, value) in forwarded {
-        request
-            .headers_mut()
-            .insert(HeaderName::from_static(name), HeaderValue::from_str(&value)?);
+        request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(&value)?);
     }
     if let Some(host) = host {
         request.headers_mut().insert(header::HOST, host);
@@ -242,23 +204,15 @@ where
 
 /// Headers that are between two ends of one connection.
 fn hop_by_hop(headers: &mut HeaderMap) {
-    for name in [
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ] {
+    for name in
+        ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"]
+    {
         headers.remove(name);
     }
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
-    let body = Full::new(Bytes::from_static(text.as_bytes()))
-        .map_err(|never| match never {})
-        .boxed();
+    let body = Full::new(Bytes::from_static(text.as_bytes())).map_err(|never| match never {}).boxed();
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response
@@ -274,9 +228,7 @@ pub(super) async fn probe(address: &Address, path: Option<&str>) -> bool {
         .header(header::USER_AGENT, "ELB-HealthChecker/2.0")
         .body(Empty::new().map_err(|never| match never {}));
     let Ok(request) = request else { return false };
-    send(address, request)
-        .await
-        .is_ok_and(|r| r.status() == StatusCode::OK)
+    send(address, request).await.is_ok_and(|r| r.status() == StatusCode::OK)
 }
 
 /// A port answers when it takes a connection. The way into a namespace always does, so its other end must stay open.
@@ -289,7 +241,5 @@ async fn connects(address: &Address) -> bool {
     }
     let mut byte = [0];
     let closed = tokio::io::AsyncReadExt::read(&mut stream, &mut byte);
-    tokio::time::timeout(std::time::Duration::from_millis(50), closed)
-        .await
-        .is_err()
+    tokio::time::timeout(std::time::Duration::from_millis(50), closed).await.is_err()
 }

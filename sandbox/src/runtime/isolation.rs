@@ -63,14 +63,10 @@ impl Isolation {
     /// The command that runs the container, and dies with this process.
     pub(super) fn command(&self, start: &Start) -> Result<Command> {
         let root = start.directory.join("root");
-        let Some(program) = start.arguments.first() else {
-            bail!("no command specified")
-        };
+        let Some(program) = start.arguments.first() else { bail!("no command specified") };
         if *self == Self::Plain {
             let mut command = mortal(&resolve(program, &root, start)?);
-            command
-                .args(&start.arguments[1..])
-                .current_dir(inside(&root, start.working));
+            command.args(&start.arguments[1..]).current_dir(inside(&root, start.working));
             return Ok(command);
         }
         for name in ["dev", "proc", "tmp", "etc"] {
@@ -85,22 +81,11 @@ impl Isolation {
         let mut command = mortal(Path::new("unshare"));
         command.args(["--map-root-user", "--mount", "--pid", "--fork", "--kill-child"]);
         if let Self::Networked(binary) = self {
-            command
-                .arg("--net")
-                .arg("--")
-                .arg(binary)
-                .arg(HELPER)
-                .arg(start.directory);
+            command.arg("--net").arg("--").arg(binary).arg(HELPER).arg(start.directory);
             command.args([start.port.to_string(), start.endpoint.to_string()]);
         }
         command.arg("--").args(["sh", "-c", ENTER, "container"]).arg(root);
-        command
-            .arg(if start.working.is_empty() {
-                "/"
-            } else {
-                start.working
-            })
-            .args(start.arguments);
+        command.arg(if start.working.is_empty() { "/" } else { start.working }).args(start.arguments);
         command
     }
 }
@@ -117,11 +102,7 @@ fn mortal(program: &Path) -> Command {
 
 fn works(arguments: &[&str]) -> bool {
     let mut command = std::process::Command::new("unshare");
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|s| s.success())
 }
 
@@ -132,27 +113,17 @@ fn binary() -> Option<PathBuf> {
     if named(&exe) {
         return Some(exe);
     }
-    exe.ancestors()
-        .skip(1)
-        .take(2)
-        .map(|d| d.join("sandbox"))
-        .find(|p| p.is_file())
+    exe.ancestors().skip(1).take(2).map(|d| d.join("sandbox")).find(|p| p.is_file())
 }
 
 fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|d| d.join(program))
-        .find(|p| p.is_file())
+    std::env::split_paths(&path).map(|d| d.join(program)).find(|p| p.is_file())
 }
 
 /// The program's file in the root, searched as the container's `PATH` says.
 fn resolve(program: &str, root: &Path, start: &Start) -> Result<PathBuf> {
-    let path = start
-        .environment
-        .iter()
-        .find(|(k, _)| k == "PATH")
-        .map_or("", |(_, v)| v);
+    let path = start.environment.iter().find(|(k, _)| k == "PATH").map_or("", |(_, v)| v);
     let at = |p: &str| Some(inside(root, p)).filter(|p| p.symlink_metadata().is_ok());
     let found = if program.starts_with('/') {
         at(program)

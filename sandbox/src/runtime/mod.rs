@@ -140,10 +140,7 @@ pub struct Stop {
 
 impl Stop {
     pub fn new(code: &str, reason: impl Into<String>) -> Self {
-        Self {
-            code: code.to_owned(),
-            reason: reason.into(),
-        }
+        Self { code: code.to_owned(), reason: reason.into() }
     }
 }
 
@@ -160,11 +157,7 @@ impl Task {
 
     /// What went wrong, with exit status and last lines, for events and failure messages.
     pub fn failure(&self) -> String {
-        let mut text = self
-            .outcome
-            .as_ref()
-            .map(|o| o.reason.clone())
-            .unwrap_or_default();
+        let mut text = self.outcome.as_ref().map(|o| o.reason.clone()).unwrap_or_default();
         if let Some(exit) = self.exit {
             text.push_str(&format!(" (exit code {exit})"));
         }
@@ -218,11 +211,7 @@ pub fn stop(world: &mut World, id: &str, why: Stop) {
 
 /// Whether a task has ended (or is not known any more).
 pub fn ended(world: &World, id: &str) -> bool {
-    world
-        .runtime
-        .tasks
-        .get(id)
-        .is_none_or(|t| t.status == Status::Stopped)
+    world.runtime.tasks.get(id).is_none_or(|t| t.status == Status::Stopped)
 }
 
 /// Drops what is known of a task that has ended.
@@ -261,7 +250,5 @@ fn directory(world: &World) -> PathBuf {
 
 /// Something that nobody guesses, unlike a world's ids: it guards credentials.
 fn secret() -> String {
-    (0..2)
-        .map(|n| format!("{:016x}", RandomState::new().hash_one(n)))
-        .collect()
+    (0..2).map(|n| format!("{:016x}", RandomState::new().hash_one(n))).collect()
 }

@@ -64,21 +64,13 @@ impl Process {
             Address::Tcp((Ipv4Addr::LOCALHOST, port).into())
         };
         let mut command = isolation.command(&start)?;
-        command
-            .env_clear()
-            .envs(start.environment.iter().map(|(k, v)| (k, v)));
+        command.env_clear().envs(start.environment.iter().map(|(k, v)| (k, v)));
         if !own_network {
             command.env("PORT", port.to_string());
         }
-        let child = detach(&mut command)
-            .spawn()
-            .with_context(|| format!("start {command:?}"))?;
+        let child = detach(&mut command).spawn().with_context(|| format!("start {command:?}"))?;
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let process = Self {
-            child,
-            address,
-            group,
-        };
+        let process = Self { child, address, group };
         process.note(start.directory);
         Ok(process)
     }

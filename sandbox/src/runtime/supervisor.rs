@@ -2,10 +2,10 @@
 
 use super::task::live;
 use super::{Status, Stop, directory, ingress, process};
-use crate::services;
+use crate::server::Shared;
 use crate::world::World;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,16 +15,13 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// Whoever holds the world: the server.
 pub trait Holds: Send + Sync + 'static {
-    fn mutex(&self) -> &Mutex<World>;
-
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.mutex().lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    /// The world, after everything due has happened.
+    fn world(&self) -> MutexGuard<'_, World>;
 }
 
-impl Holds for Mutex<World> {
-    fn mutex(&self) -> &Mutex<World> {
-        self
+impl Holds for Shared {
+    fn world(&self) -> MutexGuard<'_, World> {
+        Shared::world(self)
     }
 }
 
@@ -56,12 +53,7 @@ fn begin(host: &Arc<dyn Holds>) {
     let mut world = host.world();
     process::sweep(&directory(&world));
     let now = world.clock.now();
-    for task in world
-        .runtime
-        .tasks
-        .values_mut()
-        .filter(|t| t.status > Status::Provisioning)
-    {
+    for task in world.runtime.tasks.values_mut().filter(|t| t.status > Status::Provisioning) {
         task.end(now, Stop::new("InfrastructureHealth", "The sandbox was stopped"));
     }
     ingress::reopen(&mut world);
@@ -70,7 +62,6 @@ fn begin(host: &Arc<dyn Holds>) {
 /// Tasks and doors that nobody looks after yet.
 fn due(host: &Arc<dyn Holds>, known: &BTreeSet<String>) -> (Vec<String>, Vec<(String, ingress::Door)>) {
     let mut world = host.world();
-    services::tick(&mut world);
     let now = world.clock.now();
     let mut ready = Vec::new();
     for (id, task) in world

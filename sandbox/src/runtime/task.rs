@@ -114,10 +114,7 @@ fn permitted(world: &mut World, id: &str) -> Result<ecr::Pull, Stop> {
 }
 
 fn roles(spec: &Spec) -> impl Iterator<Item = (&str, &str)> {
-    let task = spec
-        .task_role
-        .as_deref()
-        .map(|role| (role, spec.principal.as_str()));
+    let task = spec.task_role.as_deref().map(|role| (role, spec.principal.as_str()));
     let puller = (!spec.puller.is_empty() && !spec.tells_port)
         .then_some((spec.puller.as_str(), spec.principal.as_str()));
     task.into_iter().chain(puller)
@@ -137,34 +134,19 @@ fn log_driver(world: &mut World, spec: &Spec, caller: &auth::Caller) -> Result<(
         "arn:aws:logs:{}:{}:log-group:{}:log-stream:{}",
         spec.region, spec.account, log.group, log.stream
     );
-    for action in ["logs:CreateLogStream", "logs:PutLogEvents"]
-        .into_iter()
-        .filter(|_| !log.managed)
-    {
-        let question = auth::Question {
-            action,
-            resource: &resource,
-            context: &[],
-            policy: None,
-        };
+    for action in ["logs:CreateLogStream", "logs:PutLogEvents"].into_iter().filter(|_| !log.managed) {
+        let question = auth::Question { action, resource: &resource, context: &[], policy: None };
         auth::allow(world, Some(caller), &spec.region, &question)
             .map_err(|f| error(format!("{}: {}", f.code, f.message)))?;
     }
     if logs::append(world, &to, &[]) || log.managed {
         return Ok(());
     }
-    Err(error(
-        "ResourceNotFoundException: The specified log group does not exist.".to_owned(),
-    ))
+    Err(error("ResourceNotFoundException: The specified log group does not exist.".to_owned()))
 }
 
 fn stream<'a>(spec: &'a Spec, log: &'a super::Log) -> logs::Stream<'a> {
-    logs::Stream {
-        account: &spec.account,
-        region: &spec.region,
-        group: &log.group,
-        stream: &log.stream,
-    }
+    logs::Stream { account: &spec.account, region: &spec.region, group: &log.group, stream: &log.stream }
 }
 
 fn start(host: &Host, id: &str, home: &Path, config: &image::Config) -> Result<Begun, Stop> {
@@ -176,16 +158,12 @@ fn start(host: &Host, id: &str, home: &Path, config: &image::Config) -> Result<B
     };
     drop(world);
     let arguments = config.arguments(&task.spec.command);
-    if let Some(program) = arguments
-        .first()
-        .filter(|_| foreign(&task.spec.architecture, &config.architecture))
+    if let Some(program) =
+        arguments.first().filter(|_| foreign(&task.spec.architecture, &config.architecture))
     {
         record(host, id, vec![format!("exec {program}: exec format error")]);
         change(host, id, |task, _| task.exit = Some(255));
-        return Err(Stop::new(
-            "EssentialContainerExited",
-            "Essential container in task exited",
-        ));
+        return Err(Stop::new("EssentialContainerExited", "Essential container in task exited"));
     }
     let port = port_of(&endpoint);
     let begin = Start {
@@ -197,9 +175,8 @@ fn start(host: &Host, id: &str, home: &Path, config: &image::Config) -> Result<B
         endpoint: port,
     };
     let isolation = Isolation::best();
-    let out = isolation
-        .network()
-        .then(|| AbortOnDropHandle::new(tokio::spawn(let_out(PathBuf::from(home), port))));
+    let out =
+        isolation.network().then(|| AbortOnDropHandle::new(tokio::spawn(let_out(PathBuf::from(home), port))));
     let process = Process::start(begin, isolation).map_err(|e| refuse(format!("{e:#}")))?;
     Ok((process, out))
 }
@@ -209,11 +186,7 @@ fn foreign(wanted: &str, image: &str) -> bool {
 }
 
 fn port_of(endpoint: &str) -> u16 {
-    endpoint
-        .rsplit(':')
-        .next()
-        .and_then(|p| p.trim_end_matches('/').parse().ok())
-        .unwrap_or(0)
+    endpoint.rsplit(':').next().and_then(|p| p.trim_end_matches('/').parse().ok()).unwrap_or(0)
 }
 
 /// The image's environment, over it the declared, over it the platform's. Nothing comes from this machine.
@@ -223,11 +196,7 @@ fn environment(task: &Task, config: &image::Config, endpoint: &str) -> Vec<(Stri
     let mut all = std::collections::BTreeMap::from([pair(("PATH", path)), pair(("HOME", "/"))]);
     all.extend(config.environment.iter().cloned());
     all.extend(
-        [
-            ("AWS_REGION", task.spec.region.as_str()),
-            ("AWS_DEFAULT_REGION", &task.spec.region),
-        ]
-        .map(pair),
+        [("AWS_REGION", task.spec.region.as_str()), ("AWS_DEFAULT_REGION", &task.spec.region)].map(pair),
     );
     all.insert("AWS_ENDPOINT_URL".to_owned(), endpoint.to_owned());
     all.extend(task.spec.environment.clone());
@@ -247,11 +216,8 @@ async fn watch(host: &Host, id: &str, mut process: Process, shutdown: &Cancellat
         process.child.stdout.take().map(|o| follow(host, id, o)),
         process.child.stderr.take().map(|o| follow(host, id, o)),
     ];
-    let checks = AbortOnDropHandle::new(tokio::spawn(check(
-        host.clone(),
-        id.to_owned(),
-        process.address.clone(),
-    )));
+    let checks =
+        AbortOnDropHandle::new(tokio::spawn(check(host.clone(), id.to_owned(), process.address.clone())));
     let status = tokio::select! {
         status = process.child.wait() => status,
         () = unwanted(host, id, shutdown) => end(host, id, &mut process, shutdown).await,
@@ -268,20 +234,12 @@ async fn watch(host: &Host, id: &str, mut process: Process, shutdown: &Cancellat
 
 fn exit_code(status: ExitStatus) -> i64 {
     use std::os::unix::process::ExitStatusExt;
-    status
-        .code()
-        .map_or_else(|| 128 + i64::from(status.signal().unwrap_or(0)), i64::from)
+    status.code().map_or_else(|| 128 + i64::from(status.signal().unwrap_or(0)), i64::from)
 }
 
 async fn unwanted(host: &Host, id: &str, shutdown: &CancellationToken) {
     loop {
-        if shutdown.is_cancelled()
-            || host
-                .world()
-                .runtime
-                .tasks
-                .get(id)
-                .is_none_or(|t| t.unwanted.is_some())
+        if shutdown.is_cancelled() || host.world().runtime.tasks.get(id).is_none_or(|t| t.unwanted.is_some())
         {
             return;
         }
@@ -303,11 +261,7 @@ async fn end(
     });
     {
         let world = host.world();
-        let scaled = world
-            .runtime
-            .tasks
-            .get(id)
-            .map_or(0.0, |t| world.clock.scaled(t.spec.stop_timeout));
+        let scaled = world.runtime.tasks.get(id).map_or(0.0, |t| world.clock.scaled(t.spec.stop_timeout));
         patience = patience.max(Duration::from_secs_f64(scaled));
     }
     process.signal(Signal::TERM);
@@ -348,9 +302,7 @@ fn next(host: &Host, id: &str) -> Option<(super::Health, f64, Duration, bool)> {
     let world = host.world();
     let task = world.runtime.tasks.get(id)?;
     let health = task.spec.health.clone();
-    let graceful = task
-        .started
-        .is_some_and(|s| world.clock.now() < s + world.clock.scaled(health.grace));
+    let graceful = task.started.is_some_and(|s| world.clock.now() < s + world.clock.scaled(health.grace));
     let timeout = Duration::from_secs_f64(world.clock.scaled(health.timeout).max(1.0));
     Some((health.clone(), health.interval, timeout, graceful))
 }

@@ -12,9 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Runs inside the container's network until the command ends; its exit status.
 pub(super) fn run(directory: &Path, ports: (u16, u16), program: &str, arguments: &[String]) -> u8 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ran = runtime
-        .context("start")
-        .and_then(|r| r.block_on(inside(directory, ports, program, arguments)));
+    let ran = runtime.context("start").and_then(|r| r.block_on(inside(directory, ports, program, arguments)));
     ran.unwrap_or(125)
 }
 
@@ -26,20 +24,11 @@ async fn inside(
 ) -> Result<u8> {
     // The signal is for the command, which gets it too; this ends when the command has.
     let mut terminate = signal(SignalKind::terminate())?;
-    Command::new("ip")
-        .args(["link", "set", "lo", "up"])
-        .status()
-        .await
-        .context("bring up the network")?;
+    Command::new("ip").args(["link", "set", "lo", "up"]).status().await.context("bring up the network")?;
     let app = UnixListener::bind(directory.join("app.sock")).context("listen for the sandbox")?;
-    let api = TcpListener::bind((Ipv4Addr::LOCALHOST, endpoint))
-        .await
-        .context("listen for the container")?;
+    let api = TcpListener::bind((Ipv4Addr::LOCALHOST, endpoint)).await.context("listen for the container")?;
     let out = directory.join("api.sock");
-    let mut child = Command::new(program)
-        .args(arguments)
-        .spawn()
-        .context("start the command")?;
+    let mut child = Command::new(program).args(arguments).spawn().context("start the command")?;
     loop {
         tokio::select! {
             status = child.wait() => {

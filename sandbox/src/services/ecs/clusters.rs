@@ -11,9 +11,7 @@ pub(super) fn create(call: &mut Call) -> Answer {
     let arn = arn(call, &format!("cluster/{name}"));
     call.allow("ecs:CreateCluster", &arn)?;
     if !super::express::valid_name(&name) {
-        return Err(invalid(
-            "Cluster name may only contain letters, numbers, hyphens and underscores.",
-        ));
+        return Err(invalid("Cluster name may only contain letters, numbers, hyphens and underscores."));
     }
     let tags = tags::read(&call.list("tags"))?;
     service_linked_role(call)?;
@@ -27,23 +25,15 @@ pub(super) fn create(call: &mut Call) -> Answer {
 /// The cluster of this name, made if need be.
 pub(super) fn make(call: &mut Call, name: &str) -> Cluster {
     let arn = arn(call, &format!("cluster/{name}"));
-    let fresh = || Cluster {
-        name: name.to_owned(),
-        arn,
-        active: true,
-        tags: Default::default(),
-    };
+    let fresh = || Cluster { name: name.to_owned(), arn, active: true, tags: Default::default() };
     let cluster = state(call).clusters.entry(name.to_owned()).or_insert_with(fresh);
     cluster.active = true;
     cluster.clone()
 }
 
 pub(super) fn describe(call: &mut Call) -> Answer {
-    let mut names: Vec<String> = call
-        .texts("clusters")
-        .iter()
-        .filter_map(|c| c.rsplit('/').next().map(str::to_owned))
-        .collect();
+    let mut names: Vec<String> =
+        call.texts("clusters").iter().filter_map(|c| c.rsplit('/').next().map(str::to_owned)).collect();
     if names.is_empty() {
         names.push("default".to_owned());
     }
@@ -61,18 +51,9 @@ pub(super) fn describe(call: &mut Call) -> Answer {
 
 pub(super) fn list(call: &mut Call) -> Answer {
     call.allow("ecs:ListClusters", "*")?;
-    let arns: Vec<String> = state(call)
-        .clusters
-        .values()
-        .filter(|c| c.active)
-        .map(|c| c.arn.clone())
-        .collect();
-    let (page, next) = call.page(
-        arns,
-        ("maxResults", 100),
-        "nextToken",
-        "InvalidParameterException",
-    )?;
+    let arns: Vec<String> =
+        state(call).clusters.values().filter(|c| c.active).map(|c| c.arn.clone()).collect();
+    let (page, next) = call.page(arns, ("maxResults", 100), "nextToken", "InvalidParameterException")?;
     Ok(json!({"clusterArns": page, "nextToken": next}))
 }
 
@@ -81,11 +62,7 @@ pub(super) fn delete(call: &mut Call) -> Answer {
     let arn = arn(call, &format!("cluster/{name}"));
     call.allow("ecs:DeleteCluster", &arn)?;
     let found = cluster(call)?;
-    if state(call)
-        .services
-        .values()
-        .any(|s| s.cluster == name && s.status != Status::Inactive)
-    {
+    if state(call).services.values().any(|s| s.cluster == name && s.status != Status::Inactive) {
         let text = "The Cluster cannot be deleted while Services are active.";
         return Err(Fault::new("ClusterContainsServicesException", text));
     }
@@ -100,21 +77,15 @@ pub(super) fn delete(call: &mut Call) -> Answer {
 }
 
 fn running(call: &mut Call, name: &str) -> usize {
-    let ids: Vec<String> = state(call)
-        .tasks
-        .iter()
-        .filter(|(_, t)| t.cluster == name)
-        .map(|(id, _)| id.clone())
-        .collect();
+    let ids: Vec<String> =
+        state(call).tasks.iter().filter(|(_, t)| t.cluster == name).map(|(id, _)| id.clone()).collect();
     ids.iter().filter(|id| !runtime::ended(call.world, id)).count()
 }
 
 fn show(call: &mut Call, cluster: &Cluster) -> Value {
     let running = running(call, &cluster.name);
     let services = state(call).services.values();
-    let active = services
-        .filter(|s| s.cluster == cluster.name && s.status == Status::Active)
-        .count();
+    let active = services.filter(|s| s.cluster == cluster.name && s.status == Status::Active).count();
     json!({
         "clusterArn": cluster.arn,
         "clusterName": cluster.name,

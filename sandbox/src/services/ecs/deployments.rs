@@ -28,21 +28,13 @@ pub(super) fn list(call: &mut Call) -> Answer {
     found.sort_by(|a, b| b.created.total_cmp(&a.created));
     let cluster = cluster_arn(call, &arn);
     let found: Vec<Value> = found.iter().map(|d| brief(d, &cluster)).collect();
-    let (page, next) = call.page(
-        found,
-        ("maxResults", 20),
-        "nextToken",
-        "InvalidParameterException",
-    )?;
+    let (page, next) = call.page(found, ("maxResults", 20), "nextToken", "InvalidParameterException")?;
     Ok(json!({"serviceDeployments": page, "nextToken": next}))
 }
 
 fn cluster_arn(call: &Call, service: &str) -> String {
     let path = service.split_once(":service/").map_or("", |(_, p)| p);
-    super::arn(
-        call,
-        &format!("cluster/{}", path.split('/').next().unwrap_or_default()),
-    )
+    super::arn(call, &format!("cluster/{}", path.split('/').next().unwrap_or_default()))
 }
 
 fn brief(deployment: &Deployment, cluster: &str) -> Value {
@@ -82,30 +74,19 @@ fn each(
 }
 
 pub(super) fn describe(call: &mut Call) -> Answer {
-    let [found, failures] = each(
-        call,
-        "serviceDeploymentArns",
-        "ecs:DescribeServiceDeployments",
-        |call, arn| {
+    let [found, failures] =
+        each(call, "serviceDeploymentArns", "ecs:DescribeServiceDeployments", |call, arn| {
             let deployment = state(call).deployments.get(arn).cloned()?;
             Some(show(call, &deployment))
-        },
-    )?;
+        })?;
     Ok(json!({"serviceDeployments": found, "failures": failures}))
 }
 
 fn show(call: &mut Call, deployment: &Deployment) -> Value {
     let mut value = brief(deployment, &cluster_arn(call, &deployment.service));
-    let monitoring = if deployment.finished.is_some() {
-        "MONITORING_COMPLETE"
-    } else {
-        "MONITORING"
-    };
+    let monitoring = if deployment.finished.is_some() { "MONITORING_COMPLETE" } else { "MONITORING" };
     let tripped = deployment.failures >= 3;
-    let source = deployment
-        .source
-        .as_ref()
-        .map(|r| summary(call, r, 100 - deployment.weight));
+    let source = deployment.source.as_ref().map(|r| summary(call, r, 100 - deployment.weight));
     value["sourceServiceRevisions"] = json!(source.into_iter().collect::<Vec<_>>());
     value["targetServiceRevision"] = summary(call, &deployment.target, deployment.weight);
     value["stoppedAt"] = json!(deployment.stopped);
@@ -131,21 +112,13 @@ fn show(call: &mut Call, deployment: &Deployment) -> Value {
 
 fn summary(call: &mut Call, revision: &str, weight: u64) -> Value {
     let state = state(call);
-    let requested = state
-        .revisions
-        .get(revision)
-        .map(|r| r.configuration["scalingTarget"]["minTaskCount"].clone());
-    let ids: Vec<String> = state
-        .tasks
-        .iter()
-        .filter(|(_, t)| t.revision == revision)
-        .map(|(id, _)| id.clone())
-        .collect();
+    let requested =
+        state.revisions.get(revision).map(|r| r.configuration["scalingTarget"]["minTaskCount"].clone());
+    let ids: Vec<String> =
+        state.tasks.iter().filter(|(_, t)| t.revision == revision).map(|(id, _)| id.clone()).collect();
     let with = |status: &[runtime::Status]| {
         let tasks = ids.iter().filter_map(|id| call.world.runtime.tasks.get(id));
-        tasks
-            .filter(|t| t.unwanted.is_none() && status.contains(&t.status))
-            .count()
+        tasks.filter(|t| t.unwanted.is_none() && status.contains(&t.status)).count()
     };
     json!({
         "arn": revision,
@@ -160,18 +133,10 @@ pub(super) fn stop(call: &mut Call) -> Answer {
     let arn = call.text("serviceDeploymentArn").to_owned();
     call.allow("ecs:StopServiceDeployment", &arn)?;
     let now = call.now();
-    let missing = || {
-        Fault::new(
-            "ServiceDeploymentNotFoundException",
-            "Service deployment not found.",
-        )
-    };
+    let missing = || Fault::new("ServiceDeploymentNotFoundException", "Service deployment not found.");
     let deployment = state(call).deployments.get_mut(&arn).ok_or_else(missing)?;
     if !["PENDING", "IN_PROGRESS"].contains(&deployment.status.as_str()) {
-        let text = format!(
-            "The service deployment cannot be stopped in status {}.",
-            deployment.status
-        );
+        let text = format!("The service deployment cannot be stopped in status {}.", deployment.status);
         return Err(Fault::new("ConflictException", text));
     }
     deployment.status = "ROLLBACK_REQUESTED".to_owned();
@@ -180,15 +145,11 @@ pub(super) fn stop(call: &mut Call) -> Answer {
 }
 
 pub(super) fn revisions(call: &mut Call) -> Answer {
-    let [found, failures] = each(
-        call,
-        "serviceRevisionArns",
-        "ecs:DescribeServiceRevisions",
-        |call, arn| {
+    let [found, failures] =
+        each(call, "serviceRevisionArns", "ecs:DescribeServiceRevisions", |call, arn| {
             let revision = state(call).revisions.get(arn).cloned()?;
             Some(revision_of(call, &revision))
-        },
-    )?;
+        })?;
     Ok(json!({"serviceRevisions": found, "failures": failures}))
 }
 
@@ -197,12 +158,8 @@ fn revision_of(call: &mut Call, revision: &Revision) -> Value {
     let cluster = cluster_arn(call, &revision.service);
     let state = state(call);
     let managed = managed::show(state, &here, revision);
-    let task = state
-        .tasks
-        .iter()
-        .filter(|(_, t)| t.revision == revision.arn)
-        .map(|(id, _)| id.clone())
-        .next_back();
+    let task =
+        state.tasks.iter().filter(|(_, t)| t.revision == revision.arn).map(|(id, _)| id.clone()).next_back();
     let digest = task.and_then(|id| call.world.runtime.tasks.get(&id)?.digest.clone());
     let configuration = &revision.configuration;
     json!({

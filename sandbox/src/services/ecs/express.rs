@@ -29,10 +29,7 @@ const TASKS: &str = "ecs-tasks.amazonaws.com";
 const ECS: &str = "ecs.amazonaws.com";
 
 pub(super) fn valid_name(name: &str) -> bool {
-    (1..=255).contains(&name.len())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    (1..=255).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
 pub(super) fn create(call: &mut Call) -> Answer {
@@ -45,9 +42,7 @@ pub(super) fn create(call: &mut Call) -> Answer {
     let tags = tags::read(&call.list("tags"))?;
     allow(call, &arn, &tags)?;
     if !valid_name(&name) {
-        return Err(invalid(
-            "Service name must contain only letters, numbers, hyphens and underscores.",
-        ));
+        return Err(invalid("Service name must contain only letters, numbers, hyphens and underscores."));
     }
     let infrastructure_role = call.text("infrastructureRoleArn").to_owned();
     let mut configuration = asked(call);
@@ -91,18 +86,13 @@ fn allow(call: &mut Call, arn: &str, tags: &tags::Tags) -> Result<(), Fault> {
     if tags.is_empty() {
         return Ok(());
     }
-    context.push((
-        "ecs:CreateAction".to_owned(),
-        "CreateExpressGatewayService".to_owned(),
-    ));
+    context.push(("ecs:CreateAction".to_owned(), "CreateExpressGatewayService".to_owned()));
     let pairs: Vec<_> = context.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     call.allow_with("ecs:TagResource", arn, &pairs, None)
 }
 
 fn asked(call: &Call) -> Map<String, Value> {
-    let given = MEMBERS
-        .iter()
-        .filter_map(|m| call.input.get(*m).map(|v| ((*m).to_owned(), v.clone())));
+    let given = MEMBERS.iter().filter_map(|m| call.input.get(*m).map(|v| ((*m).to_owned(), v.clone())));
     given.filter(|(_, v)| !v.is_null()).collect()
 }
 
@@ -122,27 +112,20 @@ fn check(configuration: &Map<String, Value>) -> Result<(), Fault> {
         return Err(invalid("Health check path must start with a forward slash."));
     }
     if container["secrets"].as_array().is_some_and(|s| !s.is_empty()) {
-        return Err(Fault::not_implemented(
-            "ecs",
-            "CreateExpressGatewayService with secrets",
-        ));
+        return Err(Fault::not_implemented("ecs", "CreateExpressGatewayService with secrets"));
     }
     scaling(configuration.get("scalingTarget").unwrap_or(&Value::Null))?;
     size(configuration)
 }
 
 fn scaling(target: &Value) -> Result<(), Fault> {
-    let (min, max) = (
-        target["minTaskCount"].as_i64().unwrap_or(1),
-        target["maxTaskCount"].as_i64().unwrap_or(20),
-    );
+    let (min, max) =
+        (target["minTaskCount"].as_i64().unwrap_or(1), target["maxTaskCount"].as_i64().unwrap_or(20));
     if min < 1 {
         return Err(invalid("Minimum task count must be at least 1."));
     }
     if max < min {
-        return Err(invalid(
-            "Maximum task count must not be less than the minimum task count.",
-        ));
+        return Err(invalid("Maximum task count must not be less than the minimum task count."));
     }
     Ok(())
 }
@@ -179,26 +162,16 @@ fn roles(
     let text = |m: &str| configuration.get(m).and_then(Value::as_str).map(str::to_owned);
     let (execution, task) = (text("executionRoleArn"), text("taskRoleArn"));
     let account = call.account();
-    let passed = [
-        (execution.as_deref(), TASKS),
-        (task.as_deref(), TASKS),
-        (infrastructure, ECS),
-    ];
+    let passed = [(execution.as_deref(), TASKS), (task.as_deref(), TASKS), (infrastructure, ECS)];
     for (role, service) in passed.into_iter().filter_map(|(r, s)| r.map(|r| (r, s))) {
         if role.split(':').nth(4) != Some(account.as_str()) {
-            return Err(Fault::new(
-                "AccessDeniedException",
-                "Cross-account pass role is not allowed.",
-            ));
+            return Err(Fault::new("AccessDeniedException", "Cross-account pass role is not allowed."));
         }
         auth::pass_role(call, role, service)?;
     }
     for (role, service) in [(execution.as_deref(), TASKS), (infrastructure, ECS)] {
         if let Some(role) = role.filter(|r| !auth::trusts_service(call.world, r, service, &account)) {
-            return Err(Fault::new(
-                "AccessDeniedException",
-                format!("Cannot assume role {role}"),
-            ));
+            return Err(Fault::new("AccessDeniedException", format!("Cannot assume role {role}")));
         }
     }
     Ok(())
@@ -216,10 +189,8 @@ fn free(call: &mut Call, arn: &str) -> Result<(), Fault> {
 /// The API's own defaults. The developer guide has others: whoever cares sends them.
 fn defaults(call: &mut Call, configuration: &mut Map<String, Value>, cluster: &str, name: &str) {
     let own = format!("sg-{}", call.world.id(HEX, 17));
-    let subnets = vec![
-        format!("subnet-{}", call.world.id(HEX, 17)),
-        format!("subnet-{}", call.world.id(HEX, 17)),
-    ];
+    let subnets =
+        vec![format!("subnet-{}", call.world.id(HEX, 17)), format!("subnet-{}", call.world.id(HEX, 17))];
     let group = format!("/aws/ecs/{cluster}/{name}-{}", call.world.id(DIGITS, 4));
     for (member, value) in [
         ("cpu", json!("256")),
@@ -240,11 +211,7 @@ fn defaults(call: &mut Call, configuration: &mut Map<String, Value>, cluster: &s
     };
     let container = &mut configuration["primaryContainer"];
     member(container, "containerPort", json!(80));
-    member(
-        container,
-        "awsLogsConfiguration",
-        json!({"logGroup": group, "logStreamPrefix": "ecs"}),
-    );
+    member(container, "awsLogsConfiguration", json!({"logGroup": group, "logStreamPrefix": "ecs"}));
     let scaling = &mut configuration["scalingTarget"];
     member(scaling, "minTaskCount", json!(1));
     member(scaling, "maxTaskCount", json!(20));
@@ -326,9 +293,7 @@ pub(super) fn update(call: &mut Call) -> Answer {
         .filter(|r| r.service == arn)
         .max_by(|a, b| a.created.total_cmp(&b.created));
     let mut configuration = newest.map(|r| r.configuration.clone()).unwrap_or_default();
-    let log = configuration
-        .get("primaryContainer")
-        .map(|c| c["awsLogsConfiguration"].clone());
+    let log = configuration.get("primaryContainer").map(|c| c["awsLogsConfiguration"].clone());
     configuration.extend(asked.clone());
     if configuration["primaryContainer"]["awsLogsConfiguration"].is_null() {
         configuration["primaryContainer"]["awsLogsConfiguration"] = log.unwrap_or_default();
@@ -363,17 +328,12 @@ pub(super) fn delete(call: &mut Call) -> Answer {
 
 /// The service, if it is there and ACTIVE.
 fn active(call: &mut Call, arn: &str, code: &str, message: &str) -> Result<Service, Fault> {
-    let service = state(call)
-        .services
-        .get(arn)
-        .cloned()
-        .ok_or_else(|| Fault::new(code, message))?;
+    let service = state(call).services.get(arn).cloned().ok_or_else(|| Fault::new(code, message))?;
     match service.status {
         Status::Active => Ok(service),
-        other => Err(Fault::new(
-            "ServiceNotActiveException",
-            format!("Service is in {} status", other.text()),
-        )),
+        other => {
+            Err(Fault::new("ServiceNotActiveException", format!("Service is in {} status", other.text())))
+        }
     }
 }
 
@@ -384,21 +344,10 @@ fn show(call: &mut Call, arn: &str, tags: bool) -> Value {
     };
     let deployment = service.deployment.as_ref().and_then(|d| state.deployments.get(d));
     let mut active: Vec<&String> = service.serving.iter().collect();
-    active.extend(
-        deployment
-            .map(|d| &d.target)
-            .filter(|t| Some(*t) != service.serving.as_ref()),
-    );
-    let active = if service.status == Status::Active {
-        active
-    } else {
-        Vec::new()
-    };
-    let configurations: Vec<Value> = active
-        .iter()
-        .filter_map(|r| state.revisions.get(*r))
-        .map(configuration)
-        .collect();
+    active.extend(deployment.map(|d| &d.target).filter(|t| Some(*t) != service.serving.as_ref()));
+    let active = if service.status == Status::Active { active } else { Vec::new() };
+    let configurations: Vec<Value> =
+        active.iter().filter_map(|r| state.revisions.get(*r)).map(configuration).collect();
     json!({
         "cluster": service.cluster,
         "serviceName": service.name,

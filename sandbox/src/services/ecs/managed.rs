@@ -51,13 +51,7 @@ impl Managing {
 
 impl Managed {
     pub(super) fn new(now: Time, log_group: Option<String>) -> Self {
-        Self {
-            status: Managing::Provisioning,
-            reason: None,
-            updated: now,
-            due: None,
-            log_group,
-        }
+        Self { status: Managing::Provisioning, reason: None, updated: now, due: None, log_group }
     }
 
     fn become_(&mut self, status: Managing, now: Time) {
@@ -70,10 +64,8 @@ impl Managed {
 /// The log group that ECS makes itself: one with the name that it gives by default.
 pub(super) fn own_log_group(call: &Call, configuration: &Map<String, Value>) -> Option<String> {
     let group = configuration["primaryContainer"]["awsLogsConfiguration"]["logGroup"].as_str()?;
-    let asked = call
-        .input
-        .get("primaryContainer")
-        .map_or(&Value::Null, |c| &c["awsLogsConfiguration"]["logGroup"]);
+    let asked =
+        call.input.get("primaryContainer").map_or(&Value::Null, |c| &c["awsLogsConfiguration"]["logGroup"]);
     (asked.is_null() && group.starts_with("/aws/ecs/")).then(|| group.to_owned())
 }
 
@@ -88,18 +80,12 @@ pub(super) fn remove(state: &mut State, arn: &str, now: Time) {
 
 pub(super) fn tick(world: &mut World, here: &str) {
     let Some(state) = world.ecs.get(here) else { return };
-    let changing = |r: &&Revision| {
-        matches!(
-            r.managed.status,
-            Managing::Provisioning | Managing::Deprovisioning
-        )
-    };
+    let changing =
+        |r: &&Revision| matches!(r.managed.status, Managing::Provisioning | Managing::Deprovisioning);
     let changing: Vec<Revision> = state.revisions.values().filter(changing).cloned().collect();
     for revision in changing {
-        let role = state_of(world, here)
-            .services
-            .get(&revision.service)
-            .map(|s| s.infrastructure_role.clone());
+        let role =
+            state_of(world, here).services.get(&revision.service).map(|s| s.infrastructure_role.clone());
         match revision.managed.status {
             Managing::Provisioning => provision(world, here, &revision, &role.unwrap_or_default()),
             _ => deprovision(world, here, &revision, &role.unwrap_or_default()),
@@ -134,16 +120,7 @@ fn provision(world: &mut World, here: &str, revision: &Revision, role: &str) {
     }
     if let Some(group) = &revision.managed.log_group {
         let (account, region) = here.split_once('/').unwrap_or_default();
-        logs::append(
-            world,
-            &logs::Stream {
-                account,
-                region,
-                group,
-                stream: "ecs",
-            },
-            &[],
-        );
+        logs::append(world, &logs::Stream { account, region, group, stream: "ecs" }, &[]);
     }
     settle(world, here, &revision.arn, Managing::Active, None);
 }
@@ -164,10 +141,7 @@ fn deprovision(world: &mut World, here: &str, revision: &Revision, role: &str) {
             Some(format!("Cannot assume role {role}")),
         );
     }
-    let running = state_of(world, here)
-        .tasks
-        .iter()
-        .filter(|(_, t)| t.service == revision.service);
+    let running = state_of(world, here).tasks.iter().filter(|(_, t)| t.service == revision.service);
     let running: Vec<String> = running.map(|(id, _)| id.clone()).collect();
     if now >= due && running.iter().all(|id| runtime::ended(world, id)) {
         settle(world, here, &revision.arn, Managing::Deleted, None);

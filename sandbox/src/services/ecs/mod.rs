@@ -194,10 +194,7 @@ fn arn(call: &Call, rest: &str) -> String {
 
 /// The name of a cluster that was given by name or ARN, or not at all.
 fn cluster_name(call: &Call) -> String {
-    let given = call
-        .opt_text("cluster")
-        .filter(|c| !c.is_empty())
-        .unwrap_or("default");
+    let given = call.opt_text("cluster").filter(|c| !c.is_empty()).unwrap_or("default");
     given.rsplit('/').next().unwrap_or(given).to_owned()
 }
 

@@ -38,8 +38,7 @@ impl Alarm {
         match self.since {
             None => self.since = Some((due, requests, errors)),
             Some((end, r, e)) if now >= end => {
-                self.periods
-                    .push((errors - e.min(errors)) * 100 > requests - r.min(requests));
+                self.periods.push((errors - e.min(errors)) * 100 > requests - r.min(requests));
                 self.since = Some((due, requests, errors));
             }
             Some(_) => {}
@@ -81,12 +80,7 @@ fn event(world: &mut World, here: &str, arn: &str, message: String) {
 }
 
 fn tasks_of(state: &State, arn: &str) -> Vec<(String, Task)> {
-    state
-        .tasks
-        .iter()
-        .filter(|(_, t)| t.service == arn)
-        .map(|(id, t)| (id.clone(), t.clone()))
-        .collect()
+    state.tasks.iter().filter(|(_, t)| t.service == arn).map(|(id, t)| (id.clone(), t.clone())).collect()
 }
 
 /// Counts tasks that failed since the last look, tells of them, and stops the unhealthy.
@@ -96,26 +90,14 @@ fn count_failures(world: &mut World, here: &str, arn: &str) {
         .filter(|(id, t)| !t.counted && world.runtime.tasks.get(id).is_some_and(runtime::Task::failed))
         .collect();
     for (id, task) in failed {
-        let unhealthy = world
-            .runtime
-            .tasks
-            .get(&id)
-            .is_some_and(|t| t.healthy == Some(false));
+        let unhealthy = world.runtime.tasks.get(&id).is_some_and(|t| t.healthy == Some(false));
         if unhealthy {
             let reason = "Task failed ELB health checks";
             runtime::stop(world, &id, Stop::new("ServiceSchedulerInitiated", reason));
         }
-        let told = world
-            .runtime
-            .tasks
-            .get(&id)
-            .map(runtime::Task::failure)
-            .unwrap_or_default();
-        let told = if unhealthy {
-            format!("failed ELB health checks{told}")
-        } else {
-            format!("stopped: {told}")
-        };
+        let told = world.runtime.tasks.get(&id).map(runtime::Task::failure).unwrap_or_default();
+        let told =
+            if unhealthy { format!("failed ELB health checks{told}") } else { format!("stopped: {told}") };
         event(world, here, arn, format!("(task {id}) {told}"));
         let backoff = world.clock.due(BACKOFF);
         let state = at(world, here);
@@ -125,10 +107,8 @@ fn count_failures(world: &mut World, here: &str, arn: &str) {
         if let Some(service) = state.services.get_mut(arn) {
             service.backoff = backoff;
         }
-        let current = state
-            .deployments
-            .values_mut()
-            .find(|d| d.arn == task.deployment && d.finished.is_none());
+        let current =
+            state.deployments.values_mut().find(|d| d.arn == task.deployment && d.finished.is_none());
         if let Some(deployment) = current {
             deployment.failures += 1;
             deployment.reason = Some(told);
@@ -149,10 +129,7 @@ fn wanted_count(state: &State, revision: &str) -> usize {
 fn healthy(world: &mut World, here: &str, arn: &str, revision: &str) -> usize {
     let tasks = tasks_of(at(world, here), arn);
     let serving = |id: &String| world.runtime.tasks.get(id).is_some_and(runtime::Task::serving);
-    tasks
-        .iter()
-        .filter(|(id, t)| t.revision == revision && serving(id))
-        .count()
+    tasks.iter().filter(|(id, t)| t.revision == revision && serving(id)).count()
 }
 
 /// One step of the deployment under way, if it is due.
@@ -169,12 +146,9 @@ fn step(world: &mut World, here: &str, arn: &str) {
             deployment.started = Some(now);
         }
         "IN_PROGRESS" => progress(world, here, &mut deployment),
-        "ROLLBACK_REQUESTED" => roll_back(
-            world,
-            here,
-            &mut deployment,
-            "Service deployment rolled back by the user.",
-        ),
+        "ROLLBACK_REQUESTED" => {
+            roll_back(world, here, &mut deployment, "Service deployment rolled back by the user.")
+        }
         "ROLLBACK_IN_PROGRESS" => rolled_back(world, here, &mut deployment),
         _ => {}
     }
@@ -192,10 +166,7 @@ fn finish(world: &mut World, here: &str, arn: &str, mut deployment: Deployment) 
         let (status, id) = (deployment.status.clone(), deployment.arn.clone());
         let told = match status.as_str() {
             "SUCCESSFUL" => "has reached a steady state.".to_owned(),
-            _ => format!(
-                "deployment {id} failed: {}",
-                deployment.reason.clone().unwrap_or_default()
-            ),
+            _ => format!("deployment {id} failed: {}", deployment.reason.clone().unwrap_or_default()),
         };
         event(world, here, arn, told);
         if let Some(service) = at(world, here).services.get_mut(arn) {
@@ -205,9 +176,7 @@ fn finish(world: &mut World, here: &str, arn: &str, mut deployment: Deployment) 
             }
         }
     }
-    at(world, here)
-        .deployments
-        .insert(deployment.arn.clone(), deployment);
+    at(world, here).deployments.insert(deployment.arn.clone(), deployment);
 }
 
 fn progress(world: &mut World, here: &str, deployment: &mut Deployment) {
@@ -238,12 +207,7 @@ fn progress(world: &mut World, here: &str, deployment: &mut Deployment) {
             }
             let first = deployment.source.is_none();
             deployment.weight = if first { 100 } else { CANARY };
-            deployment.stage = if first {
-                "BAKE_TIME"
-            } else {
-                "PRODUCTION_TRAFFIC_SHIFT"
-            }
-            .to_owned();
+            deployment.stage = if first { "BAKE_TIME" } else { "PRODUCTION_TRAFFIC_SHIFT" }.to_owned();
             deployment.next = world.clock.due(BAKE);
         }
         "PRODUCTION_TRAFFIC_SHIFT" if now >= deployment.next => {
@@ -262,17 +226,11 @@ fn progress(world: &mut World, here: &str, deployment: &mut Deployment) {
 
 fn alarmed(world: &mut World, deployment: &mut Deployment) -> bool {
     let counts = ingress::counts(world, &deployment.service);
-    deployment
-        .alarm
-        .take(world.clock.now(), world.clock.due(PERIOD), counts)
+    deployment.alarm.take(world.clock.now(), world.clock.due(PERIOD), counts)
 }
 
 fn roll_back(world: &mut World, here: &str, deployment: &mut Deployment, why: &str) {
-    let cause = deployment
-        .reason
-        .take()
-        .map(|r| format!(" Last failure: task {r}"))
-        .unwrap_or_default();
+    let cause = deployment.reason.take().map(|r| format!(" Last failure: task {r}")).unwrap_or_default();
     let why = format!("{why}{cause}");
     let now = world.clock.now();
     deployment.weight = 0;
@@ -284,17 +242,10 @@ fn roll_back(world: &mut World, here: &str, deployment: &mut Deployment, why: &s
         deployment.reason = Some(why);
     } else {
         deployment.status = "ROLLBACK_FAILED".to_owned();
-        deployment.reason = Some(format!(
-            "{why} No rollback candidate was found to run the rollback."
-        ));
+        deployment.reason = Some(format!("{why} No rollback candidate was found to run the rollback."));
     }
     let arn = deployment.service.clone();
-    event(
-        world,
-        here,
-        &arn,
-        "rolling back to the last deployment.".to_owned(),
-    );
+    event(world, here, &arn, "rolling back to the last deployment.".to_owned());
 }
 
 fn rolled_back(world: &mut World, here: &str, deployment: &mut Deployment) {
@@ -327,22 +278,11 @@ fn wanted(state: &State, arn: &str) -> BTreeMap<String, (usize, String)> {
         return wanted;
     };
     if let Some(serving) = &service.serving {
-        let by = state
-            .deployments
-            .values()
-            .filter(|d| d.target == *serving)
-            .map(|d| d.arn.clone())
-            .next();
-        wanted.insert(
-            serving.clone(),
-            (wanted_count(state, serving), by.unwrap_or_default()),
-        );
+        let by = state.deployments.values().filter(|d| d.target == *serving).map(|d| d.arn.clone()).next();
+        wanted.insert(serving.clone(), (wanted_count(state, serving), by.unwrap_or_default()));
     }
     if let Some(deployment) = current(state, arn).filter(|d| d.status == "IN_PROGRESS") {
-        wanted.insert(
-            deployment.target.clone(),
-            (wanted_count(state, &deployment.target), deployment.arn),
-        );
+        wanted.insert(deployment.target.clone(), (wanted_count(state, &deployment.target), deployment.arn));
     }
     wanted
 }
@@ -360,10 +300,7 @@ fn scale(world: &mut World, here: &str, arn: &str) {
     };
     let alive: Vec<(String, Task)> = tasks.into_iter().filter(|(id, _)| alive(id)).collect();
     for (id, _) in alive.iter().filter(|(_, t)| !wanted.contains_key(&t.revision)) {
-        let reason = format!(
-            "Scaling activity initiated by (deployment {})",
-            deployment_id(arn)
-        );
+        let reason = format!("Scaling activity initiated by (deployment {})", deployment_id(arn));
         runtime::stop(world, id, Stop::new("ServiceSchedulerInitiated", reason));
     }
     let now = world.clock.now();
@@ -378,9 +315,7 @@ fn scale(world: &mut World, here: &str, arn: &str) {
 }
 
 fn deployment_id(arn: &str) -> String {
-    let digest = arn
-        .bytes()
-        .fold(7_u64, |a, b| a.wrapping_mul(31).wrapping_add(u64::from(b)));
+    let digest = arn.bytes().fold(7_u64, |a, b| a.wrapping_mul(31).wrapping_add(u64::from(b)));
     format!("ecs-svc/{digest:019}")
 }
 
@@ -431,17 +366,9 @@ fn spec(here: &str, revision: &Revision) -> Spec {
             .collect(),
         port: container["containerPort"].as_u64().unwrap_or(80) as u16,
         tells_port: false,
-        architecture: if text("cpuArchitecture").as_deref() == Some("ARM64") {
-            "arm64"
-        } else {
-            "amd64"
-        }
-        .to_owned(),
-        log: Some(Log {
-            group: of(&log["logGroup"]),
-            stream: of(&log["logStreamPrefix"]),
-            managed: false,
-        }),
+        architecture: if text("cpuArchitecture").as_deref() == Some("ARM64") { "arm64" } else { "amd64" }
+            .to_owned(),
+        log: Some(Log { group: of(&log["logGroup"]), stream: of(&log["logStreamPrefix"]), managed: false }),
         health: Health {
             path: text("healthCheckPath"),
             interval: 30.0,
@@ -466,18 +393,11 @@ fn route(world: &mut World, here: &str, arn: &str) {
     let target = deployment.map(|d| d.target);
     let tasks = |revision: &Option<String>| -> Vec<String> {
         let of = |t: &Task| t.service == arn && Some(&t.revision) == revision.as_ref();
-        state
-            .tasks
-            .iter()
-            .filter(|(_, t)| of(t))
-            .map(|(id, _)| id.clone())
-            .collect()
+        state.tasks.iter().filter(|(_, t)| of(t)).map(|(id, _)| id.clone()).collect()
     };
     let routes = [(weight, tasks(&target)), (100 - weight, tasks(&service.serving))];
-    let routes = routes
-        .into_iter()
-        .filter(|(w, _)| *w > 0)
-        .map(|(weight, tasks)| ingress::Route { weight, tasks });
+    let routes =
+        routes.into_iter().filter(|(w, _)| *w > 0).map(|(weight, tasks)| ingress::Route { weight, tasks });
     let routes = routes.collect();
     ingress::route(world, arn, routes);
 }
@@ -504,10 +424,7 @@ pub(super) fn drain(call: &mut Call, arn: &str) {
         runtime::stop(
             call.world,
             &id,
-            Stop::new(
-                "ServiceSchedulerInitiated",
-                "Scaling activity initiated by service deletion",
-            ),
+            Stop::new("ServiceSchedulerInitiated", "Scaling activity initiated by service deletion"),
         );
     }
     ingress::route(call.world, arn, Vec::new());
@@ -547,10 +464,7 @@ mod tests {
         assert!(!alarm.take(0.0, 60.0, (0, 0)));
         assert!(!alarm.take(60.0, 120.0, (100, 2)), "one bad minute");
         assert!(!alarm.take(120.0, 180.0, (200, 3)), "1 % is not more than 1 %");
-        assert!(
-            alarm.take(180.0, 240.0, (300, 5)),
-            "the second bad minute of three"
-        );
+        assert!(alarm.take(180.0, 240.0, (300, 5)), "the second bad minute of three");
     }
 
     #[test]

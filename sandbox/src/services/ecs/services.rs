@@ -10,20 +10,11 @@ pub(super) fn list(call: &mut Call) -> Answer {
     call.allow("ecs:ListServices", "*")?;
     let name = cluster(call)?.name;
     // All that there are here are Express services on Fargate, managed by ECS.
-    let other = call
-        .opt_text("resourceManagementType")
-        .is_some_and(|t| t != "ECS")
+    let other = call.opt_text("resourceManagementType").is_some_and(|t| t != "ECS")
         || call.opt_text("launchType").is_some_and(|t| t != "FARGATE")
-        || call
-            .opt_text("schedulingStrategy")
-            .is_some_and(|t| t != "REPLICA");
+        || call.opt_text("schedulingStrategy").is_some_and(|t| t != "REPLICA");
     let listed = |s: &&Service| s.cluster == name && s.status != Status::Inactive && !other;
-    let arns: Vec<String> = state(call)
-        .services
-        .values()
-        .filter(listed)
-        .map(|s| s.arn.clone())
-        .collect();
+    let arns: Vec<String> = state(call).services.values().filter(listed).map(|s| s.arn.clone()).collect();
     let (page, next) = call.page(arns, ("maxResults", 10), "nextToken", "InvalidParameterException")?;
     Ok(json!({"serviceArns": page, "nextToken": next}))
 }
@@ -67,43 +58,26 @@ pub(super) fn refuse(call: &mut Call) -> Answer {
     if !state(call).services.contains_key(&arn) {
         return Err(Fault::new("ServiceNotFoundException", "Service not found."));
     }
-    Err(invalid(format!(
-        "The service has ResourceManagementType=ECS. Use {own} instead."
-    )))
+    Err(invalid(format!("The service has ResourceManagementType=ECS. Use {own} instead.")))
 }
 
 fn show(call: &mut Call, service: &Service, with_tags: bool) -> Value {
     let state = state(call);
-    let deployment = service
-        .deployment
-        .as_ref()
-        .and_then(|d| state.deployments.get(d))
-        .cloned();
+    let deployment = service.deployment.as_ref().and_then(|d| state.deployments.get(d)).cloned();
     let newest = deployment
         .as_ref()
         .map(|d| &d.target)
         .or(service.serving.as_ref())
         .and_then(|r| state.revisions.get(r));
     let newest = newest.cloned();
-    let ids: Vec<String> = state
-        .tasks
-        .iter()
-        .filter(|(_, t)| t.service == service.arn)
-        .map(|(id, _)| id.clone())
-        .collect();
+    let ids: Vec<String> =
+        state.tasks.iter().filter(|(_, t)| t.service == service.arn).map(|(id, _)| id.clone()).collect();
     let count = |running: bool| {
         let of = |t: &&runtime::Task| t.unwanted.is_none() && t.status != runtime::Status::Stopped;
-        let tasks = ids
-            .iter()
-            .filter_map(|id| call.world.runtime.tasks.get(id))
-            .filter(of);
-        tasks
-            .filter(|t| (t.status == runtime::Status::Running) == running)
-            .count()
+        let tasks = ids.iter().filter_map(|id| call.world.runtime.tasks.get(id)).filter(of);
+        tasks.filter(|t| (t.status == runtime::Status::Running) == running).count()
     };
-    let minimum = newest
-        .as_ref()
-        .map(|r| r.configuration["scalingTarget"]["minTaskCount"].clone());
+    let minimum = newest.as_ref().map(|r| r.configuration["scalingTarget"]["minTaskCount"].clone());
     let events: Vec<Value> = service
         .events
         .iter()

@@ -11,14 +11,9 @@ pub(super) type Tags = BTreeMap<String, String>;
 /// Reads `[{key, value}]`.
 pub(super) fn read(list: &[Value]) -> Result<Tags, Fault> {
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
-    let tags: Tags = list
-        .iter()
-        .map(|t| (text(&t["key"]), text(&t["value"])))
-        .collect();
+    let tags: Tags = list.iter().map(|t| (text(&t["key"]), text(&t["value"]))).collect();
     if tags.keys().any(|k| k.to_lowercase().starts_with("aws:")) {
-        return Err(invalid(
-            "Tag keys that start with aws: are reserved for system use.",
-        ));
+        return Err(invalid("Tag keys that start with aws: are reserved for system use."));
     }
     if tags.keys().any(String::is_empty) {
         return Err(invalid("Tag keys must not be empty."));
@@ -35,24 +30,16 @@ fn limit(tags: &Tags) -> Result<(), Fault> {
 }
 
 pub(super) fn show(tags: &Tags) -> Vec<Value> {
-    tags.iter()
-        .map(|(key, value)| json!({"key": key, "value": value}))
-        .collect()
+    tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
 }
 
 /// The condition context of a request that brings these tags.
 pub(super) fn context(tags: &Tags) -> Vec<(String, String)> {
-    tags.iter()
-        .map(|(k, v)| (format!("aws:RequestTag/{k}"), v.clone()))
-        .collect()
+    tags.iter().map(|(k, v)| (format!("aws:RequestTag/{k}"), v.clone())).collect()
 }
 
 fn of<'s>(state: &'s mut State, arn: &str) -> Result<&'s mut Tags, Fault> {
-    let cluster = state
-        .clusters
-        .values_mut()
-        .find(|c| c.arn == arn)
-        .map(|c| &mut c.tags);
+    let cluster = state.clusters.values_mut().find(|c| c.arn == arn).map(|c| &mut c.tags);
     let service = state.services.get_mut(arn).map(|s| &mut s.tags);
     let missing = || invalid("The specified resource was not found. Verify the resource ARN and try again.");
     cluster.or(service).ok_or_else(missing)

@@ -13,11 +13,7 @@ pub(super) fn tick(world: &mut World, here: &str) {
     let (now, hour) = (world.clock.now(), world.clock.scaled(REMEMBERED));
     let Some(state) = world.ecs.get(here) else { return };
     let old = |id: &&String| {
-        world
-            .runtime
-            .tasks
-            .get(*id)
-            .is_none_or(|t| t.stopped.is_some_and(|s| s + hour <= now))
+        world.runtime.tasks.get(*id).is_none_or(|t| t.stopped.is_some_and(|s| s + hour <= now))
     };
     let old: Vec<String> = state.tasks.keys().filter(old).cloned().collect();
     for id in old {
@@ -33,11 +29,7 @@ pub(super) fn list(call: &mut Call) -> Answer {
     let name = cluster(call)?.name;
     let service = call.opt_text("serviceName").map(|s| full(call, s));
     let stopped = call.opt_text("desiredStatus") == Some("STOPPED");
-    let all: Vec<(String, Task)> = state(call)
-        .tasks
-        .iter()
-        .map(|(id, t)| (id.clone(), t.clone()))
-        .collect();
+    let all: Vec<(String, Task)> = state(call).tasks.iter().map(|(id, t)| (id.clone(), t.clone())).collect();
     let listed = |(id, task): &(String, Task)| {
         let ends = call
             .world
@@ -48,12 +40,7 @@ pub(super) fn list(call: &mut Call) -> Answer {
         task.cluster == name && service.as_ref().is_none_or(|s| *s == task.service) && ends == stopped
     };
     let arns: Vec<String> = all.into_iter().filter(listed).map(|(_, t)| t.arn).collect();
-    let (page, next) = call.page(
-        arns,
-        ("maxResults", 100),
-        "nextToken",
-        "InvalidParameterException",
-    )?;
+    let (page, next) = call.page(arns, ("maxResults", 100), "nextToken", "InvalidParameterException")?;
     Ok(json!({"taskArns": page, "nextToken": next}))
 }
 
@@ -89,10 +76,7 @@ pub(super) fn stop(call: &mut Call) -> Answer {
     if !state(call).tasks.contains_key(&id) {
         return Err(invalid("The referenced task was not found."));
     }
-    let reason = call
-        .opt_text("reason")
-        .unwrap_or("Task stopped by user")
-        .to_owned();
+    let reason = call.opt_text("reason").unwrap_or("Task stopped by user").to_owned();
     runtime::stop(call.world, &id, Stop::new("UserInitiated", reason));
     Ok(json!({ "task": show(call, &id) }))
 }
@@ -139,11 +123,7 @@ fn show(call: &mut Call, id: &str) -> Option<Value> {
 
 fn container(known: &Task, task: &runtime::Task, health: &str) -> Value {
     // AWS says here why a container could not be started; of one that ended, the sandbox says its last lines.
-    let failed = task
-        .outcome
-        .as_ref()
-        .filter(|s| s.code == "TaskFailedToStart")
-        .map(|s| s.reason.clone());
+    let failed = task.outcome.as_ref().filter(|s| s.code == "TaskFailedToStart").map(|s| s.reason.clone());
     let last = (task.exit.is_some_and(|e| e != 0) && !task.tail.is_empty()).then(|| task.tail.join("\n"));
     json!({
         "containerArn": format!("{}/Main", known.arn.replacen(":task/", ":container/", 1)),

@@ -31,10 +31,7 @@ fn call(world: &mut World, operation: &str, input: Value) -> Answer {
         authorized: false,
     };
     let answer = handle(&mut call);
-    assert!(
-        call.authorized || answer.is_err(),
-        "{operation} answered without asking"
-    );
+    assert!(call.authorized || answer.is_err(), "{operation} answered without asking");
     answer
 }
 
@@ -48,11 +45,7 @@ fn a_size_that_fargate_does_not_have_is_refused() {
     });
     let fault = call(&mut world, "CreateExpressGatewayService", input).unwrap_err();
     assert_eq!(fault.code, "InvalidParameterException");
-    assert!(
-        fault.message.starts_with("No Fargate configuration exists"),
-        "{}",
-        fault.message
-    );
+    assert!(fault.message.starts_with("No Fargate configuration exists"), "{}", fault.message);
 }
 
 #[test]
@@ -60,13 +53,7 @@ fn an_unknown_service_is_missing_and_not_an_error_where_several_are_described() 
     let mut world = world();
     // A fresh account cannot use ECS at once.
     let fault = call(&mut world, "CreateCluster", json!({})).unwrap_err();
-    assert!(
-        fault
-            .message
-            .starts_with("Unable to assume the service linked role"),
-        "{}",
-        fault.message
-    );
+    assert!(fault.message.starts_with("Unable to assume the service linked role"), "{}", fault.message);
     world.clock.advance(20.0);
     call(&mut world, "CreateCluster", json!({})).unwrap();
     let answer = call(&mut world, "DescribeServices", json!({"services": ["nope"]})).unwrap();
