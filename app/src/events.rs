@@ -32,7 +32,9 @@ pub(crate) async fn events(State(app): State<Arc<App>>) -> Response {
         changes,
         _place: place,
     };
-    Sse::new(follow(follower)).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(follow(follower))
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 /// Ends when the app shuts down.
@@ -48,7 +50,9 @@ fn follow(follower: Follower) -> impl Stream<Item = Result<Event, axum::Error>> 
     })
 }
 
-async fn next(changes: &mut watch::Receiver<Option<Arc<Current<Settings>>>>) -> Option<Arc<Current<Settings>>> {
+async fn next(
+    changes: &mut watch::Receiver<Option<Arc<Current<Settings>>>>,
+) -> Option<Arc<Current<Settings>>> {
     loop {
         changes.changed().await.ok()?;
         let current = changes.borrow_and_update().clone();

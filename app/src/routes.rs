@@ -23,8 +23,12 @@ const MAX_BODY_BYTES: usize = 16 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CONFIG_VERSION: HeaderName = HeaderName::from_static("x-config-version");
 
-/// The app as a service, with its bounds.
+/// The app as a service.
 pub fn router(app: Arc<App>) -> Router {
+    bounded(app.clone(), routes(&app))
+}
+
+fn routes(app: &App) -> Router<Arc<App>> {
     let mut router = Router::new()
         .route("/", get(index))
         .route("/events", get(events::events))
@@ -34,17 +38,31 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/favicon.ico", get(page::icon))
-        .route("/robots.txt", get(|| async { "User-agent: *\nDisallow: /\n" }));
+        .route(
+            "/robots.txt",
+            get(|| async { "User-agent: *\nDisallow: /\n" }),
+        );
     if app.expose_metrics {
-        router = router.route("/metrics", get(|State(app): State<Arc<App>>| async move { metrics::text(&app) }));
+        router = router.route(
+            "/metrics",
+            get(|State(app): State<Arc<App>>| async move { metrics::text(&app) }),
+        );
     }
     if app.expose_config {
         router = router.route("/config", get(config));
     }
     router
+}
+
+/// Puts the same bounds around every route.
+fn bounded(app: Arc<App>, routes: Router<Arc<App>>) -> Router {
+    routes
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing here") })
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            REQUEST_TIMEOUT,
+        ))
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(app.clone(), observe))
         .with_state(app)
@@ -56,8 +74,19 @@ async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         return not_yet(&app, &headers);
     };
     let listing = Listing::new(&app, &current);
-    let answer = if wants_page(&headers) { page::page(&app, Some(&listing)) } else { Json(&listing).into_response() };
-    ([(CONFIG_VERSION, header_value(&current.version)), (header::VARY, VARY_ACCEPT)], answer).into_response()
+    let answer = if wants_page(&headers) {
+        page::page(&app, Some(&listing))
+    } else {
+        Json(&listing).into_response()
+    };
+    (
+        [
+            (CONFIG_VERSION, header_value(&current.version)),
+            (header::VARY, VARY_ACCEPT),
+        ],
+        answer,
+    )
+        .into_response()
 }
 
 const VARY_ACCEPT: HeaderValue = HeaderValue::from_static("accept");
@@ -65,7 +94,10 @@ const VARY_ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 fn not_yet(app: &App, headers: &HeaderMap) -> Response {
     let mut answer = match wants_page(headers) {
         true => page::page(app, None),
-        false => problem(StatusCode::SERVICE_UNAVAILABLE, "no configuration has arrived yet"),
+        false => problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no configuration has arrived yet",
+        ),
     };
     *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     ([(header::RETRY_AFTER, "5")], answer).into_response()
@@ -73,7 +105,9 @@ fn not_yet(app: &App, headers: &HeaderMap) -> Response {
 
 /// Browsers name `text/html`; programs say `*/*`, `application/json` or nothing.
 fn wants_page(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
@@ -84,7 +118,10 @@ async fn readyz(State(app): State<Arc<App>>) -> Response {
     }
     match app.current() {
         Some(_) => "ready\n".into_response(),
-        None => problem(StatusCode::SERVICE_UNAVAILABLE, "no configuration has arrived yet"),
+        None => problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no configuration has arrived yet",
+        ),
     }
 }
 
@@ -154,8 +191,13 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -170,4 +212,94 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
         let id = format!("{:032x}", fastrand::u128(..));
         HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use hyper_util::service::TowerToHyperService;
+    use live_config::{LiveConfig, Source};
+
+    use super::*;
+    use crate::environment::Environment;
+
+    /// An app that AWS never answers.
+    async fn alone() -> Arc<App> {
+        let environment = Environment {
+            source: Source::from_lookup(|name| {
+                (name != "APPCONFIGPOLLSECONDS").then(|| "x".to_owned())
+            })
+            .unwrap(),
+            region: "eu-west-1".to_owned(),
+            port: 0,
+            expose_metrics: false,
+            expose_config: false,
+            image_digest: None,
+            revision: "test".to_owned(),
+        };
+        let aws = live_config::aws::loader()
+            .endpoint_url("http://127.0.0.1:1")
+            .region("eu-west-1")
+            .load()
+            .await;
+        let settings =
+            LiveConfig::start(environment.source.clone(), &aws, settings::Settings::parse).await;
+        Arc::new(App::new(
+            environment,
+            settings,
+            tokio_util::sync::CancellationToken::new(),
+        ))
+    }
+
+    async fn answer(router: Router, request: Request) -> Response {
+        use hyper::service::Service;
+        TowerToHyperService::new(router)
+            .call(request)
+            .await
+            .unwrap()
+    }
+
+    fn get_request(path: &str) -> Request {
+        Request::get(path).body(Body::empty()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_one_failed_answer() {
+        async fn panics() {
+            panic!("a bug")
+        }
+        let app = alone().await;
+        let router = bounded(app.clone(), routes(&app).route("/bug", get(panics)));
+        let failed = answer(router.clone(), get_request("/bug")).await;
+        assert_eq!(failed.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(failed.headers().contains_key(REQUEST_ID));
+        assert_eq!(
+            answer(router, get_request("/healthz")).await.status(),
+            StatusCode::OK
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_does_not_come_is_given_up() {
+        let app = alone().await;
+        let router = bounded(
+            app.clone(),
+            routes(&app).route("/slow", get(std::future::pending::<()>)),
+        );
+        let failed = answer(router, get_request("/slow")).await;
+        assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[test]
+    fn a_request_id_is_taken_over_only_if_harmless() {
+        let given =
+            |id: &str| HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_str(id).unwrap())]);
+        assert_eq!(
+            request_id(&given("Root=1-67891233-abcdef")),
+            "Root=1-67891233-abcdef"
+        );
+        for refused in ["", "a b", "\"}", &"x".repeat(129)] {
+            assert_eq!(request_id(&given(refused)).len(), 32, "{refused}");
+        }
+    }
 }

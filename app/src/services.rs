@@ -28,16 +28,29 @@ struct Partition {
 
 /// Empty, with a warning, for a region younger than the snapshot.
 pub(crate) fn of(region: &str) -> Services {
-    let snapshot: Snapshot = serde_json::from_str(SNAPSHOT).expect("the snapshot in this binary, read by a test");
+    let snapshot: Snapshot =
+        serde_json::from_str(SNAPSHOT).expect("the snapshot in this binary, read by a test");
     let lists = |regions: &str| regions.split(' ').any(|listed| listed == region);
-    let partition = snapshot.partitions.into_iter().find(|partition| lists(partition.regions));
+    let partition = snapshot
+        .partitions
+        .into_iter()
+        .find(|partition| lists(partition.regions));
     if partition.is_none() {
-        tracing::warn!(region, date = snapshot.date, "the snapshot of AWS services does not know this region");
+        tracing::warn!(
+            region,
+            date = snapshot.date,
+            "the snapshot of AWS services does not know this region"
+        );
     }
-    let services = partition.into_iter().flat_map(|partition| partition.services);
+    let services = partition
+        .into_iter()
+        .flat_map(|partition| partition.services);
     Services {
         date: snapshot.date,
-        names: services.filter(|(_, regions)| *regions == "*" || lists(regions)).map(|(name, _)| name).collect(),
+        names: services
+            .filter(|(_, regions)| *regions == "*" || lists(regions))
+            .map(|(name, _)| name)
+            .collect(),
     }
 }
 

@@ -43,7 +43,9 @@ where
     loop {
         let result = match reader.read().await {
             Ok(Some(content)) => take(content, &parse, current),
-            Ok(None) if current.borrow().is_none() => Err(Trouble::Unread("nothing is deployed yet".to_owned())),
+            Ok(None) if current.borrow().is_none() => {
+                Err(Trouble::Unread("nothing is deployed yet".to_owned()))
+            }
             Ok(None) => Ok(Taken::Unchanged),
             Err(reason) => Err(Trouble::Unread(reason)),
         };
@@ -94,7 +96,11 @@ fn take<T, E: fmt::Display>(
 fn record(status: &mut Status, result: Result<Taken, Trouble>) {
     status.polls += 1;
     let unread = matches!(result, Err(Trouble::Unread(_)));
-    status.failures_in_a_row = if unread { status.failures_in_a_row + 1 } else { 0 };
+    status.failures_in_a_row = if unread {
+        status.failures_in_a_row + 1
+    } else {
+        0
+    };
     status.failed_polls += u64::from(unread);
     if !unread {
         status.confirmed = Some(Instant::now());
@@ -104,7 +110,10 @@ fn record(status: &mut Status, result: Result<Taken, Trouble>) {
         Ok(Taken::Unchanged) if matches!(status.trouble, Some(Trouble::Refused { .. })) => {}
         Ok(_) => status.trouble = None,
         Err(trouble) => {
-            tracing::warn!(failures = status.failures_in_a_row, "configuration {trouble}");
+            tracing::warn!(
+                failures = status.failures_in_a_row,
+                "configuration {trouble}"
+            );
             status.trouble = Some(trouble);
         }
     }
@@ -117,7 +126,11 @@ fn pause(interval: Duration, failures: u32, has_value: bool) -> Duration {
     if failures == 0 {
         return interval.mul_f64(jitter);
     }
-    let longest = if has_value { interval * 4 } else { LONGEST_PAUSE_WITHOUT_VALUE.min(interval * 4) };
+    let longest = if has_value {
+        interval * 4
+    } else {
+        LONGEST_PAUSE_WITHOUT_VALUE.min(interval * 4)
+    };
     let backoff = interval / 8 * 2u32.pow((failures - 1).min(5));
     backoff.min(longest).mul_f64(jitter)
 }
@@ -149,9 +162,21 @@ mod tests {
 
     #[test]
     fn failures_double_the_pause_up_to_four_intervals() {
-        let pauses = [(1, 2), (2, 4), (3, 8), (4, 16), (5, 32), (6, 64), (7, 64), (u32::MAX, 64)];
+        let pauses = [
+            (1, 2),
+            (2, 4),
+            (3, 8),
+            (4, 16),
+            (5, 32),
+            (6, 64),
+            (7, 64),
+            (u32::MAX, 64),
+        ];
         for (failures, expected) in pauses {
-            assert!(about(pause(INTERVAL, failures, true), expected), "after {failures} failures");
+            assert!(
+                about(pause(INTERVAL, failures, true), expected),
+                "after {failures} failures"
+            );
         }
     }
 

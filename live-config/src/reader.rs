@@ -74,7 +74,10 @@ impl Reader {
         if let Some(token) = self.token.take() {
             match self.poll(token).await {
                 Err(failure) if failure.session_over => {
-                    tracing::info!(reason = failure.message, "starting a new configuration session");
+                    tracing::info!(
+                        reason = failure.message,
+                        "starting a new configuration session"
+                    );
                 }
                 answer => return answer,
             }
@@ -100,7 +103,10 @@ impl Reader {
     }
 
     async fn poll(&mut self, token: String) -> Result<Option<Content>, Failure> {
-        let request = self.client.get_latest_configuration().configuration_token(token);
+        let request = self
+            .client
+            .get_latest_configuration()
+            .configuration_token(token);
         let answer = request
             .send()
             .await
@@ -110,7 +116,10 @@ impl Reader {
             let seconds = answer.next_poll_interval_in_seconds.min(86_400);
             self.interval = Duration::from_secs(seconds as u64);
         }
-        let bytes = answer.configuration.map(|blob| blob.into_inner()).unwrap_or_default();
+        let bytes = answer
+            .configuration
+            .map(|blob| blob.into_inner())
+            .unwrap_or_default();
         let label = answer.version_label.unwrap_or_default();
         Ok((!bytes.is_empty()).then_some(Content { label, bytes }))
     }
@@ -122,7 +131,9 @@ impl Failure {
         E: Error + ProvideErrorMetadata + 'static,
     {
         let code = error.code().unwrap_or_default();
-        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        let status = error
+            .raw_response()
+            .map_or(0, |response| response.status().as_u16());
         Self {
             message: format!("{operation}: {}", describe(error)),
             session_over: code == "BadRequestException",
@@ -140,11 +151,15 @@ impl Failure {
 }
 
 /// AWS's own code and message where there is one, else the chain of causes.
-fn describe<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+fn describe<E: Error + ProvideErrorMetadata + 'static>(
+    error: &SdkError<E, HttpResponse>,
+) -> String {
     if let (Some(code), Some(message)) = (error.code(), error.message()) {
         return format!("{code}: {message}");
     }
-    let mut text = error.code().map_or_else(|| error.to_string(), str::to_owned);
+    let mut text = error
+        .code()
+        .map_or_else(|| error.to_string(), str::to_owned);
     let mut cause = error.source();
     while let Some(inner) = cause {
         text = format!("{text}: {inner}");
@@ -156,6 +171,12 @@ fn describe<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpR
 /// What the account that owns the role sees in its trail: at most 64 of STS's characters.
 fn session_name(source: &Source) -> String {
     let name = format!("{}-{}", source.application, source.environment);
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || "+=,.@-_".contains(c) { c } else { '-' };
+    let allowed = |c: char| {
+        if c.is_ascii_alphanumeric() || "+=,.@-_".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
     name.chars().map(allowed).take(64).collect()
 }

@@ -1,5 +1,7 @@
 //! The schema that AppConfig enforces and the type that the app reads accept the same documents.
 
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on ends here")]
+
 use serde_json::Value;
 use settings::Settings;
 
@@ -59,7 +61,11 @@ fn validator() -> jsonschema::Validator {
 
 /// An object of distinct keys, mostly the two that belong there.
 fn object(random: &mut fastrand::Rng) -> String {
-    let mut keys: Vec<&str> = KEYS[..2].iter().copied().filter(|_| random.u8(..8) > 0).collect();
+    let mut keys: Vec<&str> = KEYS[..2]
+        .iter()
+        .copied()
+        .filter(|_| random.u8(..8) > 0)
+        .collect();
     if random.u8(..4) == 0 {
         keys.push(random.choice(&KEYS[2..]).unwrap());
     }
@@ -68,7 +74,10 @@ fn object(random: &mut fastrand::Rng) -> String {
         keys.retain(|key| *key != KEYS[1]);
     }
     random.shuffle(&mut keys);
-    let members: Vec<String> = keys.iter().map(|key| format!("\"{key}\": {}", random.choice(VALUES).unwrap())).collect();
+    let members: Vec<String> = keys
+        .iter()
+        .map(|key| format!("\"{key}\": {}", random.choice(VALUES).unwrap()))
+        .collect();
     format!("{{{}}}", members.join(", "))
 }
 
@@ -81,12 +90,17 @@ fn schema_and_type_agree_on_every_document() {
     let arrays = ["[true, 10]", "[[true, 10]]"].map(str::to_owned);
     let (mut accepted, mut refused) = (0, 0);
     for document in generated.chain(bare).chain(arrays) {
-        let Some(valid) = schema_accepts(&validator, &document) else { continue };
+        let Some(valid) = schema_accepts(&validator, &document) else {
+            continue;
+        };
         let parsed = Settings::parse(document.as_bytes());
         assert_eq!(parsed.is_ok(), valid, "{document}: {parsed:?}");
         if valid { accepted += 1 } else { refused += 1 }
     }
-    assert!(accepted > 100 && refused > 1000, "{accepted} accepted, {refused} refused");
+    assert!(
+        accepted > 100 && refused > 1000,
+        "{accepted} accepted, {refused} refused"
+    );
 }
 
 #[test]
