@@ -8,7 +8,7 @@
 //! | `APPCONFIGPOLLSECONDS` | pause between polls, 15 to 86400, 15 |
 //! | `EXPOSE` | `metrics`, `config` or both with a comma: routes that are off otherwise |
 //! | `IMAGE_DIGEST`, `REVISION` | what `/version` says it runs |
-//! | `RUST_LOG` | which log lines, `warn,app=info,live_config=info` |
+//! | `RUST_LOG` | which log lines, `target=level` with commas; by default what changes and what fails |
 
 use std::fmt;
 

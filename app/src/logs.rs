@@ -4,7 +4,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-const DEFAULT: &str = "warn,app=info,live_config=info";
+/// `live_config` says what `aws_config` warns of, in fewer words.
+const DEFAULT: &str = "warn,app=info,live_config=info,aws_config=error";
 
 /// Sends everything, panics included, to stdout. `RUST_LOG` chooses the lines.
 pub fn start() {

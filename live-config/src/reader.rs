@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_appconfigdata::Client;
 use aws_sdk_appconfigdata::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -135,7 +136,7 @@ impl Failure {
             .raw_response()
             .map_or(0, |response| response.status().as_u16());
         Self {
-            message: format!("{operation}: {}", describe(error)),
+            message: describe(operation, error),
             session_over: code == "BadRequestException",
             credentials_suspect: matches!(status, 401 | 403) || code.starts_with("ExpiredToken"),
         }
@@ -152,20 +153,23 @@ impl Failure {
 
 /// AWS's own code and message where there is one, else the chain of causes.
 fn describe<E: Error + ProvideErrorMetadata + 'static>(
+    operation: &str,
     error: &SdkError<E, HttpResponse>,
 ) -> String {
     if let (Some(code), Some(message)) = (error.code(), error.message()) {
-        return format!("{code}: {message}");
+        return format!("{operation}: {code}: {message}");
     }
-    let mut text = error
-        .code()
-        .map_or_else(|| error.to_string(), str::to_owned);
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
+    let first: &dyn Error = error;
+    let causes: Vec<_> = std::iter::successors(Some(first), |&cause| cause.source()).collect();
+    let (doing, causes) = match causes
+        .iter()
+        .position(|cause| cause.is::<CredentialsError>())
+    {
+        Some(at) => ("assume the reading role", &causes[at + 1..]),
+        None => (operation, &causes[..]),
+    };
+    let causes: Vec<String> = causes.iter().map(ToString::to_string).collect();
+    format!("{doing}: {}", causes.join(": "))
 }
 
 /// What the account that owns the role sees in its trail: at most 64 of STS's characters.
