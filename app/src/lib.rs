@@ -7,6 +7,7 @@ pub mod environment;
 pub mod logs;
 pub mod server;
 
+mod bounds;
 mod events;
 mod listing;
 mod metrics;

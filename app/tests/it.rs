@@ -3,10 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on ends here")]
 
 #[path = "../../live-config/tests/fake/mod.rs"]
-#[expect(
-    dead_code,
-    reason = "shared with the stories of `live-config`, which need all of it"
-)]
 mod fake;
 
 use std::sync::Arc;
@@ -28,6 +24,7 @@ struct Running {
     address: String,
     closing: CancellationToken,
     server: JoinHandle<()>,
+    settings: LiveConfig<Settings>,
 }
 
 struct Answer {
@@ -62,7 +59,7 @@ async fn start(expose: bool) -> Running {
         revision: "test".to_owned(),
     };
     let settings = LiveConfig::start(fake.source(), &fake.aws().await, Settings::parse).await;
-    let app = Arc::new(App::new(environment, settings, closing.clone()));
+    let app = Arc::new(App::new(environment, settings.clone(), closing.clone()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let server = tokio::spawn(server::serve(
@@ -76,6 +73,7 @@ async fn start(expose: bool) -> Running {
         address,
         closing,
         server,
+        settings,
     }
 }
 
@@ -196,6 +194,43 @@ async fn not_ready_until_the_first_value_and_never_unready_after() {
     })
     .await;
     assert_eq!(running.get("/readyz").await.status, 200);
+}
+
+/// Faults of every kind on STS and AppConfig, in turn and together, with credentials and sessions pulled away.
+#[tokio::test]
+async fn a_storm_of_faults_costs_not_one_request() {
+    let running = ready().await;
+    let storm = [
+        (None, Some(Fault::Broken)),
+        (Some(Fault::Throttled), None),
+        (Some(Fault::Denied), Some(Fault::Denied)),
+        (Some(Fault::Broken), Some(Fault::Html)),
+        (Some(Fault::Lost), Some(Fault::Throttled)),
+        (Some(Fault::Html), Some(Fault::Lost)),
+    ];
+    running.fake.deploy("garbage", "{");
+    for (round, (data_fault, sts_fault)) in storm.into_iter().enumerate() {
+        running.fake.world().data_fault = data_fault;
+        running.fake.world().sts_fault = sts_fault;
+        match round % 2 {
+            0 => running.fake.revoke_credentials(),
+            _ => running.fake.expire_sessions(),
+        }
+        let polls = running.settings.status().polls;
+        while running.settings.status().polls == polls {
+            let answer = running.get("/").await;
+            assert_eq!(
+                (answer.status, answer.header("x-config-version")),
+                (200, Some("v1"))
+            );
+            assert_eq!(running.get("/readyz").await.status, 200);
+        }
+    }
+    running.fake.world().data_fault = None;
+    running.fake.world().sts_fault = None;
+    running.deploy("v2", true, 5);
+    running.until_version("v2").await;
+    assert_eq!(running.fake.world().violations, Vec::<String>::new());
 }
 
 #[tokio::test]
