@@ -55,13 +55,8 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -92,10 +87,8 @@ mod tests {
     /// An app that AWS never answers.
     async fn alone() -> Arc<App> {
         let environment = Environment {
-            source: Source::from_lookup(|name| {
-                (name != "APPCONFIGPOLLSECONDS").then(|| "x".to_owned())
-            })
-            .unwrap(),
+            source: Source::from_lookup(|name| (name != "APPCONFIGPOLLSECONDS").then(|| "x".to_owned()))
+                .unwrap(),
             region: "eu-west-1".to_owned(),
             port: 0,
             expose_metrics: false,
@@ -109,21 +102,13 @@ mod tests {
             .credentials_provider(Credentials::new("AKIABASE", "secret", None, None, "test"))
             .load()
             .await;
-        let settings =
-            LiveConfig::start(environment.source.clone(), &aws, settings::Settings::parse).await;
-        Arc::new(App::new(
-            environment,
-            settings,
-            tokio_util::sync::CancellationToken::new(),
-        ))
+        let settings = LiveConfig::start(environment.source.clone(), &aws, settings::Settings::parse).await;
+        Arc::new(App::new(environment, settings, tokio_util::sync::CancellationToken::new()))
     }
 
     async fn answer(router: Router, request: Request) -> Response {
         use hyper::service::Service;
-        TowerToHyperService::new(router)
-            .call(request)
-            .await
-            .unwrap()
+        TowerToHyperService::new(router).call(request).await.unwrap()
     }
 
     fn get_request(path: &str) -> Request {
@@ -136,38 +121,26 @@ mod tests {
             panic!("a bug")
         }
         let app = alone().await;
-        let routes = Router::new()
-            .route("/bug", get(panics))
-            .route("/fine", get(|| async {}));
+        let routes = Router::new().route("/bug", get(panics)).route("/fine", get(|| async {}));
         let router = bounded(app, routes);
         let failed = answer(router.clone(), get_request("/bug")).await;
         assert_eq!(failed.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(failed.headers().contains_key(REQUEST_ID));
-        assert_eq!(
-            answer(router, get_request("/fine")).await.status(),
-            StatusCode::OK
-        );
+        assert_eq!(answer(router, get_request("/fine")).await.status(), StatusCode::OK);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_does_not_come_is_given_up() {
         let app = alone().await;
-        let router = bounded(
-            app,
-            Router::new().route("/slow", get(std::future::pending::<()>)),
-        );
+        let router = bounded(app, Router::new().route("/slow", get(std::future::pending::<()>)));
         let failed = answer(router, get_request("/slow")).await;
         assert_eq!(failed.status(), StatusCode::GATEWAY_TIMEOUT);
     }
 
     #[test]
     fn a_request_id_is_taken_over_only_if_harmless() {
-        let given =
-            |id: &str| HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_str(id).unwrap())]);
-        assert_eq!(
-            request_id(&given("Root=1-67891233-abcdef")),
-            "Root=1-67891233-abcdef"
-        );
+        let given = |id: &str| HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_str(id).unwrap())]);
+        assert_eq!(request_id(&given("Root=1-67891233-abcdef")), "Root=1-67891233-abcdef");
         for refused in ["", "a b", "\"}", &"x".repeat(129)] {
             assert_eq!(request_id(&given(refused)).len(), 32, "{refused}");
         }

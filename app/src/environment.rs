@@ -39,16 +39,15 @@ impl Environment {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let mut problems = Vec::new();
-        let source = Source::from_lookup(lookup)
-            .map_err(|SourceError { problems: found }| problems.extend(found));
+        let source =
+            Source::from_lookup(lookup).map_err(|SourceError { problems: found }| problems.extend(found));
         let region = lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION"));
         if region.is_none() {
             problems.push("AWS_REGION is not set".to_owned());
         }
         let port = port(lookup("PORT")).map_err(|problem| problems.push(problem));
         let expose = expose(lookup("EXPOSE")).map_err(|problem| problems.push(problem));
-        let (Ok(source), Some(region), Ok(port), Ok(expose)) = (source, region, port, expose)
-        else {
+        let (Ok(source), Some(region), Ok(port), Ok(expose)) = (source, region, port, expose) else {
             return Err(Problems(problems));
         };
         let (expose_metrics, expose_config) = expose;
@@ -68,8 +67,7 @@ fn port(text: Option<String>) -> Result<u16, String> {
     let Some(text) = text else {
         return Ok(DEFAULT_PORT);
     };
-    text.parse()
-        .map_err(|_| format!("PORT is `{text}`, not a port"))
+    text.parse().map_err(|_| format!("PORT is `{text}`, not a port"))
 }
 
 fn expose(text: Option<String>) -> Result<(bool, bool), String> {
@@ -79,9 +77,7 @@ fn expose(text: Option<String>) -> Result<(bool, bool), String> {
             "metrics" => metrics = true,
             "config" => config = true,
             _ => {
-                return Err(format!(
-                    "EXPOSE has `{word}`, neither `metrics` nor `config`"
-                ));
+                return Err(format!("EXPOSE has `{word}`, neither `metrics` nor `config`"));
             }
         }
     }
@@ -123,10 +119,7 @@ mod tests {
 
     #[test]
     fn everything_missing_is_one_error_that_names_it_all() {
-        let problems = Environment::from_lookup(|_| None)
-            .err()
-            .unwrap()
-            .to_string();
+        let problems = Environment::from_lookup(|_| None).err().unwrap().to_string();
         for (name, _) in COMPLETE {
             assert!(problems.contains(name), "{name} in {problems}");
         }
@@ -134,13 +127,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_quoted() {
-        let problems = read(&[
-            ("PORT", "http"),
-            ("EXPOSE", "metrics,secrets"),
-            ("AWS_REGION", ""),
-        ])
-        .err()
-        .unwrap();
+        let problems =
+            read(&[("PORT", "http"), ("EXPOSE", "metrics,secrets"), ("AWS_REGION", "")]).err().unwrap();
         assert_eq!(
             problems,
             "AWS_REGION is not set, PORT is `http`, not a port, EXPOSE has `secrets`, neither `metrics` nor `config`"

@@ -27,14 +27,8 @@ pub(crate) async fn events(State(app): State<Arc<App>>) -> Response {
     };
     let mut changes = app.settings.subscribe();
     changes.mark_changed();
-    let follower = Follower {
-        app,
-        changes,
-        _place: place,
-    };
-    Sse::new(follow(follower))
-        .keep_alive(KeepAlive::default())
-        .into_response()
+    let follower = Follower { app, changes, _place: place };
+    Sse::new(follow(follower)).keep_alive(KeepAlive::default()).into_response()
 }
 
 /// Ends when the app shuts down.

@@ -29,43 +29,22 @@ impl Metrics {
         for (count, bound) in counts.buckets.iter_mut().zip(BUCKETS) {
             *count += u64::from(seconds <= bound);
         }
-        *counts
-            .requests
-            .entry((route.to_owned(), status))
-            .or_default() += 1;
+        *counts.requests.entry((route.to_owned(), status)).or_default() += 1;
     }
 
     fn write(&self, text: &mut String) {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        family(
-            text,
-            "app_http_requests_total",
-            "counter",
-            "Requests answered.",
-        );
+        family(text, "app_http_requests_total", "counter", "Requests answered.");
         for ((route, status), count) in &counts.requests {
-            let _ = writeln!(
-                text,
-                "app_http_requests_total{{route=\"{route}\",status=\"{status}\"}} {count}"
-            );
+            let _ =
+                writeln!(text, "app_http_requests_total{{route=\"{route}\",status=\"{status}\"}} {count}");
         }
-        family(
-            text,
-            "app_http_request_seconds",
-            "histogram",
-            "Time to the head of the answer.",
-        );
+        family(text, "app_http_request_seconds", "histogram", "Time to the head of the answer.");
         for (bound, count) in BUCKETS.iter().zip(counts.buckets) {
-            let _ = writeln!(
-                text,
-                "app_http_request_seconds_bucket{{le=\"{bound}\"}} {count}"
-            );
+            let _ = writeln!(text, "app_http_request_seconds_bucket{{le=\"{bound}\"}} {count}");
         }
         let total: u64 = counts.requests.values().sum();
-        let _ = writeln!(
-            text,
-            "app_http_request_seconds_bucket{{le=\"+Inf\"}} {total}"
-        );
+        let _ = writeln!(text, "app_http_request_seconds_bucket{{le=\"+Inf\"}} {total}");
         let _ = writeln!(text, "app_http_request_seconds_sum {}", counts.seconds);
         let _ = writeln!(text, "app_http_request_seconds_count {total}");
     }
@@ -77,20 +56,8 @@ pub(crate) fn text(app: &App) -> String {
     app.metrics.write(&mut text);
     let status = app.settings.status();
     let streams = MAX_STREAMS - app.streams.available_permits();
-    single(
-        &mut text,
-        "app_event_streams",
-        "gauge",
-        "Browsers that follow changes.",
-        streams as f64,
-    );
-    single(
-        &mut text,
-        "app_config_polls_total",
-        "counter",
-        "Polls of AppConfig.",
-        status.polls as f64,
-    );
+    single(&mut text, "app_event_streams", "gauge", "Browsers that follow changes.", streams as f64);
+    single(&mut text, "app_config_polls_total", "counter", "Polls of AppConfig.", status.polls as f64);
     single(
         &mut text,
         "app_config_failed_polls_total",
@@ -99,32 +66,14 @@ pub(crate) fn text(app: &App) -> String {
         status.failed_polls as f64,
     );
     let trouble = f64::from(u8::from(status.trouble.is_some()));
-    single(
-        &mut text,
-        "app_config_trouble",
-        "gauge",
-        "1 while the newest version is not in use.",
-        trouble,
-    );
+    single(&mut text, "app_config_trouble", "gauge", "1 while the newest version is not in use.", trouble);
     if let Some(confirmed) = status.confirmed {
         let seconds = confirmed.elapsed().as_secs_f64();
-        single(
-            &mut text,
-            "app_config_confirmed_seconds",
-            "gauge",
-            "Since AppConfig last answered.",
-            seconds,
-        );
+        single(&mut text, "app_config_confirmed_seconds", "gauge", "Since AppConfig last answered.", seconds);
     }
     if let Some(current) = app.current() {
         let age = current.age().as_secs_f64();
-        single(
-            &mut text,
-            "app_config_age_seconds",
-            "gauge",
-            "Since the version in use was taken.",
-            age,
-        );
+        single(&mut text, "app_config_age_seconds", "gauge", "Since the version in use was taken.", age);
         family(&mut text, "app_config_info", "gauge", "The version in use.");
         let version = label(&current.version);
         let _ = writeln!(text, "app_config_info{{version=\"{version}\"}} 1");
@@ -142,10 +91,7 @@ fn family(text: &mut String, name: &str, kind: &str, help: &str) {
 }
 
 fn label(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]

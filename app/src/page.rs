@@ -22,12 +22,8 @@ pub(crate) fn page(app: &App, listing: Option<&Listing<'_>>) -> Response {
         "stage" => escape(&app.about.stage),
         "region" => escape(&app.about.region),
         "date" => escape(app.services.date),
-        "version" => {
-            listing.map_or_else(|| "none yet".to_owned(), |listing| escape(listing.version))
-        }
-        "age" => listing
-            .map(|listing| listing.age.to_string())
-            .unwrap_or_default(),
+        "version" => listing.map_or_else(|| "none yet".to_owned(), |listing| escape(listing.version)),
+        "age" => listing.map(|listing| listing.age.to_string()).unwrap_or_default(),
         "count" => listing.map_or_else(|| "Waiting for the first configuration.".to_owned(), count),
         "services" => listing.map(items).unwrap_or_default(),
         _ => String::new(),
@@ -53,10 +49,7 @@ pub(crate) async fn icon() -> Response {
 }
 
 fn asset(content_type: &'static str, content: &'static str) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, content_type),
-        (header::CACHE_CONTROL, "max-age=300"),
-    ];
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "max-age=300")];
     (headers, content).into_response()
 }
 
@@ -68,11 +61,7 @@ fn count(listing: &Listing<'_>) -> String {
 }
 
 fn items(listing: &Listing<'_>) -> String {
-    listing
-        .services
-        .iter()
-        .map(|service| format!("<li>{}</li>", escape(service)))
-        .collect()
+    listing.services.iter().map(|service| format!("<li>{}</li>", escape(service))).collect()
 }
 
 /// Replaces each `{{name}}`, once: a value is never looked into.
@@ -88,10 +77,7 @@ fn fill(template: &str, value: impl Fn(&str) -> String) -> String {
 }
 
 fn escape(text: &str) -> String {
-    let text = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 

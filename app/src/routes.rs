@@ -31,15 +31,10 @@ fn routes(app: &App) -> Router<Arc<App>> {
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/favicon.ico", get(page::icon))
-        .route(
-            "/robots.txt",
-            get(|| async { "User-agent: *\nDisallow: /\n" }),
-        );
+        .route("/robots.txt", get(|| async { "User-agent: *\nDisallow: /\n" }));
     if app.expose_metrics {
-        router = router.route(
-            "/metrics",
-            get(|State(app): State<Arc<App>>| async move { metrics::text(&app) }),
-        );
+        router =
+            router.route("/metrics", get(|State(app): State<Arc<App>>| async move { metrics::text(&app) }));
     }
     if app.expose_config {
         router = router.route("/config", get(config));
@@ -53,19 +48,9 @@ async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
         return not_yet(&app, &headers);
     };
     let listing = Listing::new(&app, &current);
-    let answer = if wants_page(&headers) {
-        page::page(&app, Some(&listing))
-    } else {
-        Json(&listing).into_response()
-    };
-    (
-        [
-            (CONFIG_VERSION, header_value(&current.version)),
-            (header::VARY, VARY_ACCEPT),
-        ],
-        answer,
-    )
-        .into_response()
+    let answer =
+        if wants_page(&headers) { page::page(&app, Some(&listing)) } else { Json(&listing).into_response() };
+    ([(CONFIG_VERSION, header_value(&current.version)), (header::VARY, VARY_ACCEPT)], answer).into_response()
 }
 
 const VARY_ACCEPT: HeaderValue = HeaderValue::from_static("accept");
@@ -73,10 +58,7 @@ const VARY_ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 fn not_yet(app: &App, headers: &HeaderMap) -> Response {
     let mut answer = match wants_page(headers) {
         true => page::page(app, None),
-        false => problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no configuration has arrived yet",
-        ),
+        false => problem(StatusCode::SERVICE_UNAVAILABLE, "no configuration has arrived yet"),
     };
     *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     ([(header::RETRY_AFTER, "5")], answer).into_response()
@@ -84,9 +66,7 @@ fn not_yet(app: &App, headers: &HeaderMap) -> Response {
 
 /// Browsers name `text/html`; programs say `*/*`, `application/json` or nothing.
 fn wants_page(headers: &HeaderMap) -> bool {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
@@ -97,10 +77,7 @@ async fn readyz(State(app): State<Arc<App>>) -> Response {
     }
     match app.current() {
         Some(_) => "ready\n".into_response(),
-        None => problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no configuration has arrived yet",
-        ),
+        None => problem(StatusCode::SERVICE_UNAVAILABLE, "no configuration has arrived yet"),
     }
 }
 

@@ -23,12 +23,7 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Serves until `closing`; then finishes what is under way, within `grace`.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    closing: CancellationToken,
-    grace: Duration,
-) {
+pub async fn serve(listener: TcpListener, router: Router, closing: CancellationToken, grace: Duration) {
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     while let Some(stream) = next(&listener, &places, &closing).await {
@@ -41,23 +36,13 @@ pub async fn serve(
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(grace, connections.wait())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            connections = connections.len(),
-            "stopped before all answers were sent"
-        );
+    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "stopped before all answers were sent");
     }
 }
 
 /// The next connection for which there is a place, or `None` once closing.
-async fn next(
-    listener: &TcpListener,
-    places: &Semaphore,
-    closing: &CancellationToken,
-) -> Option<TcpStream> {
+async fn next(listener: &TcpListener, places: &Semaphore, closing: &CancellationToken) -> Option<TcpStream> {
     let accepted = async {
         if let Ok(place) = places.acquire().await {
             place.forget();
@@ -81,9 +66,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 
 /// A peer that is gone already costs nothing; too many open files need time.
 async fn pause_if_exhausted(error: &io::Error) {
-    if error.kind() != io::ErrorKind::ConnectionAborted
-        && error.kind() != io::ErrorKind::ConnectionReset
-    {
+    if error.kind() != io::ErrorKind::ConnectionAborted && error.kind() != io::ErrorKind::ConnectionReset {
         tracing::error!("failed to accept a connection: {error}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

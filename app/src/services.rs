@@ -31,10 +31,7 @@ pub(crate) fn of(region: &str) -> Services {
     let snapshot: Snapshot =
         serde_json::from_str(SNAPSHOT).expect("the snapshot in this binary, read by a test");
     let lists = |regions: &str| regions.split(' ').any(|listed| listed == region);
-    let partition = snapshot
-        .partitions
-        .into_iter()
-        .find(|partition| lists(partition.regions));
+    let partition = snapshot.partitions.into_iter().find(|partition| lists(partition.regions));
     if partition.is_none() {
         tracing::warn!(
             region,
@@ -42,9 +39,7 @@ pub(crate) fn of(region: &str) -> Services {
             "the snapshot of AWS services does not know this region"
         );
     }
-    let services = partition
-        .into_iter()
-        .flat_map(|partition| partition.services);
+    let services = partition.into_iter().flat_map(|partition| partition.services);
     Services {
         date: snapshot.date,
         names: services

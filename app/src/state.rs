@@ -42,11 +42,7 @@ pub struct About {
 }
 
 impl App {
-    pub fn new(
-        environment: Environment,
-        settings: LiveConfig<Settings>,
-        closing: CancellationToken,
-    ) -> Self {
+    pub fn new(environment: Environment, settings: LiveConfig<Settings>, closing: CancellationToken) -> Self {
         Self {
             settings,
             services: services::of(&environment.region),

@@ -40,9 +40,7 @@ impl Answer {
 
     fn header(&self, name: &str) -> Option<&str> {
         let prefix = format!("{name}: ");
-        self.head
-            .lines()
-            .find_map(|line| line.strip_prefix(&prefix))
+        self.head.lines().find_map(|line| line.strip_prefix(&prefix))
     }
 }
 
@@ -62,19 +60,9 @@ async fn start(expose: bool) -> Running {
     let app = Arc::new(App::new(environment, settings.clone(), closing.clone()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let server = tokio::spawn(server::serve(
-        listener,
-        app::router(app),
-        closing.clone(),
-        Duration::from_secs(25),
-    ));
-    Running {
-        fake,
-        address,
-        closing,
-        server,
-        settings,
-    }
+    let server =
+        tokio::spawn(server::serve(listener, app::router(app), closing.clone(), Duration::from_secs(25)));
+    Running { fake, address, closing, server, settings }
 }
 
 /// Ready, with the limit off.
@@ -87,8 +75,7 @@ async fn ready() -> Running {
 
 impl Running {
     fn deploy(&self, label: &str, limited: bool, limit: u32) {
-        let content =
-            format!(r#"{{"boolEnableLimitResults": {limited}, "intResultLimit": {limit}}}"#);
+        let content = format!(r#"{{"boolEnableLimitResults": {limited}, "intResultLimit": {limit}}}"#);
         self.fake.deploy(label, content);
     }
 
@@ -103,10 +90,7 @@ impl Running {
     }
 
     async fn get(&self, path: &str) -> Answer {
-        self.send(&format!(
-            "GET {path} HTTP/1.1\r\nhost: app\r\nconnection: close\r\n\r\n"
-        ))
-        .await
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: app\r\nconnection: close\r\n\r\n")).await
     }
 
     async fn browse(&self, path: &str) -> Answer {
@@ -132,10 +116,7 @@ impl Running {
 
     async fn follow(&self) -> BufReader<TcpStream> {
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
-        stream
-            .write_all(b"GET /events HTTP/1.1\r\nhost: app\r\n\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"GET /events HTTP/1.1\r\nhost: app\r\n\r\n").await.unwrap();
         BufReader::new(stream)
     }
 }
@@ -157,25 +138,11 @@ async fn next_event(events: &mut BufReader<TcpStream>) -> Option<String> {
 #[tokio::test]
 async fn not_ready_until_the_first_value_and_never_unready_after() {
     let running = start(false).await;
-    for (path, status) in [
-        ("/healthz", 200),
-        ("/version", 200),
-        ("/readyz", 503),
-        ("/", 503),
-    ] {
+    for (path, status) in [("/healthz", 200), ("/version", 200), ("/readyz", 503), ("/", 503)] {
         assert_eq!(running.get(path).await.status, status, "{path}");
     }
-    assert_eq!(
-        running.get("/version").await.json()["configuration"],
-        Value::Null
-    );
-    assert!(
-        running
-            .browse("/")
-            .await
-            .body
-            .contains("Waiting for the first configuration")
-    );
+    assert_eq!(running.get("/version").await.json()["configuration"], Value::Null);
+    assert!(running.browse("/").await.body.contains("Waiting for the first configuration"));
 
     running.deploy("v1", false, 10);
     running.until_version("v1").await;
@@ -189,10 +156,7 @@ async fn not_ready_until_the_first_value_and_never_unready_after() {
         assert_eq!(running.get("/").await.status, 200);
     }
     running.fake.world().sts_fault = None;
-    eventually("the role assumed again", || {
-        running.fake.world().roles_assumed > assumed
-    })
-    .await;
+    eventually("the role assumed again", || running.fake.world().roles_assumed > assumed).await;
     assert_eq!(running.get("/readyz").await.status, 200);
 }
 
@@ -219,10 +183,7 @@ async fn a_storm_of_faults_costs_not_one_request() {
         let polls = running.settings.status().polls;
         while running.settings.status().polls == polls {
             let answer = running.get("/").await;
-            assert_eq!(
-                (answer.status, answer.header("x-config-version")),
-                (200, Some("v1"))
-            );
+            assert_eq!((answer.status, answer.header("x-config-version")), (200, Some("v1")));
             assert_eq!(running.get("/readyz").await.status, 200);
         }
     }
@@ -239,17 +200,9 @@ async fn the_limit_decides_how_many_and_off_means_all() {
     let all = running.get("/").await.json();
     let names = all["services"].as_array().unwrap().clone();
     assert_eq!(names.len() as u64, all["total"].as_u64().unwrap());
-    assert_eq!(
-        names.last().unwrap(),
-        "xray",
-        "the tutorial's app loses the last one"
-    );
+    assert_eq!(names.last().unwrap(), "xray", "the tutorial's app loses the last one");
     assert_eq!(all["limit"], Value::Null);
-    for (label, limit, shown) in [
-        ("v2", 10, 10),
-        ("v3", 0, 0),
-        ("v4", 4_000_000_000, names.len()),
-    ] {
+    for (label, limit, shown) in [("v2", 10, 10), ("v3", 0, 0), ("v4", 4_000_000_000, names.len())] {
         running.deploy(label, true, limit);
         let some = running.until_version(label).await.json();
         assert_eq!(some["services"].as_array().unwrap()[..], names[..shown]);
@@ -279,24 +232,12 @@ async fn every_answer_is_of_exactly_one_version() {
 async fn browsers_get_a_page_and_programs_json() {
     let running = ready().await;
     let page = running.browse("/").await;
-    assert_eq!(
-        page.header("content-type"),
-        Some("text/html; charset=utf-8")
-    );
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(page.header("vary"), Some("accept"));
-    assert!(
-        page.header("content-security-policy")
-            .unwrap()
-            .contains("default-src 'none'")
-    );
-    assert!(
-        page.body.contains("<dd id=\"version\">v1</dd>") && page.body.contains("<li>xray</li>")
-    );
+    assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
+    assert!(page.body.contains("<dd id=\"version\">v1</dd>") && page.body.contains("<li>xray</li>"));
     assert!(!page.body.contains("{{"));
-    assert_eq!(
-        running.get("/").await.header("content-type"),
-        Some("application/json")
-    );
+    assert_eq!(running.get("/").await.header("content-type"), Some("application/json"));
     for asset in ["/page.css", "/page.js", "/favicon.ico", "/robots.txt"] {
         assert_eq!(running.get(asset).await.status, 200, "{asset}");
     }
@@ -308,22 +249,13 @@ async fn version_says_what_runs() {
     let first = running.get("/version").await;
     assert_eq!(first.header("x-config-version"), Some("v1"));
     let version = first.json();
-    for (key, value) in [
-        ("image", "sha256:abc"),
-        ("configuration", "v1"),
-        ("stage", "development"),
-        ("revision", "test"),
-    ] {
+    for (key, value) in
+        [("image", "sha256:abc"), ("configuration", "v1"), ("stage", "development"), ("revision", "test")]
+    {
         assert_eq!(version[key], value, "{key}");
     }
-    assert_eq!(
-        running.get("/version").await.json()["instance"],
-        version["instance"]
-    );
-    assert_ne!(
-        ready().await.get("/version").await.json()["instance"],
-        version["instance"]
-    );
+    assert_eq!(running.get("/version").await.json()["instance"], version["instance"]);
+    assert_ne!(ready().await.get("/version").await.json()["instance"], version["instance"]);
 }
 
 #[tokio::test]
@@ -368,10 +300,7 @@ async fn shutdown_ends_streams_and_idle_connections_at_once() {
     let idle = TcpStream::connect(&running.address).await.unwrap();
     running.closing.cancel();
     assert_eq!(next_event(&mut events).await, None);
-    tokio::time::timeout(Duration::from_secs(5), running.server)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(5), running.server).await.unwrap().unwrap();
     assert!(TcpStream::connect(&running.address).await.is_err());
     drop(idle);
 }
@@ -385,10 +314,7 @@ async fn diagnostics_are_there_only_when_switched_on() {
     let open = start(true).await;
     open.deploy("v1", true, 7);
     open.until_version("v1").await;
-    open.fake.deploy(
-        "v2",
-        r#"{"boolEnableLimitResults": true, "intResultLimit": -1}"#,
-    );
+    open.fake.deploy("v2", r#"{"boolEnableLimitResults": true, "intResultLimit": -1}"#);
     let config = loop {
         let config = open.get("/config").await.json();
         if config["trouble"].is_string() {
@@ -396,12 +322,7 @@ async fn diagnostics_are_there_only_when_switched_on() {
         }
     };
     assert_eq!(config["settings"]["intResultLimit"], 7);
-    assert!(
-        config["trouble"]
-            .as_str()
-            .unwrap()
-            .starts_with("version `v2` refused: invalid value")
-    );
+    assert!(config["trouble"].as_str().unwrap().starts_with("version `v2` refused: invalid value"));
     let metrics = open.get("/metrics").await.body;
     for line in [
         "app_config_info{version=\"v1\"} 1",
@@ -416,23 +337,17 @@ async fn diagnostics_are_there_only_when_switched_on() {
 async fn what_is_too_large_or_unknown_is_refused_and_costs_nothing_else() {
     let running = ready().await;
     let head = "x".repeat(20_000);
-    let large_head = running
-        .send(&format!("GET / HTTP/1.1\r\nhost: app\r\nx: {head}\r\n\r\n"))
-        .await;
+    let large_head = running.send(&format!("GET / HTTP/1.1\r\nhost: app\r\nx: {head}\r\n\r\n")).await;
     assert_eq!(large_head.status, 431);
     let large_body = running
         .send("POST / HTTP/1.1\r\nhost: app\r\ncontent-length: 20000\r\nconnection: close\r\n\r\n")
         .await;
     assert_eq!(large_body.status, 413);
-    let post = running
-        .send("POST / HTTP/1.1\r\nhost: app\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-        .await;
+    let post =
+        running.send("POST / HTTP/1.1\r\nhost: app\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
     assert_eq!(post.status, 405);
     let unknown = running.get("/wp-login.php").await;
-    assert_eq!(
-        (unknown.status, unknown.json()["error"].as_str()),
-        (404, Some("there is nothing here"))
-    );
+    assert_eq!((unknown.status, unknown.json()["error"].as_str()), (404, Some("there is nothing here")));
     assert_eq!(unknown.header("x-request-id").unwrap().len(), 32);
     assert_eq!(running.get("/").await.status, 200);
 }

@@ -117,19 +117,13 @@ impl<T> LiveConfig<T> {
         arrived
             .ok()
             .and_then(|seen| seen.ok()?.clone())
-            .ok_or_else(|| NoValueYet {
-                waited: deadline,
-                trouble: self.status().trouble,
-            })
+            .ok_or_else(|| NoValueYet { waited: deadline, trouble: self.status().trouble })
     }
 }
 
 impl<T> Clone for LiveConfig<T> {
     fn clone(&self) -> Self {
-        Self {
-            current: self.current.clone(),
-            status: self.status.clone(),
-        }
+        Self { current: self.current.clone(), status: self.status.clone() }
     }
 }
 

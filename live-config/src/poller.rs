@@ -79,28 +79,17 @@ fn take<T, E: fmt::Display>(
     if current.borrow().as_ref().is_some_and(in_use) {
         return Ok(Taken::InUse);
     }
-    let value = parse(&content.bytes).map_err(|error| Trouble::Refused {
-        version: version.clone(),
-        reason: error.to_string(),
-    })?;
+    let value = parse(&content.bytes)
+        .map_err(|error| Trouble::Refused { version: version.clone(), reason: error.to_string() })?;
     tracing::info!(version, "configuration taken");
-    current.send_replace(Some(Arc::new(Current {
-        value,
-        version,
-        taken: Instant::now(),
-        fingerprint,
-    })));
+    current.send_replace(Some(Arc::new(Current { value, version, taken: Instant::now(), fingerprint })));
     Ok(Taken::InUse)
 }
 
 fn record(status: &mut Status, result: Result<Taken, Trouble>) {
     status.polls += 1;
     let unread = matches!(result, Err(Trouble::Unread(_)));
-    status.failures_in_a_row = if unread {
-        status.failures_in_a_row + 1
-    } else {
-        0
-    };
+    status.failures_in_a_row = if unread { status.failures_in_a_row + 1 } else { 0 };
     status.failed_polls += u64::from(unread);
     if !unread {
         status.confirmed = Some(Instant::now());
@@ -110,10 +99,7 @@ fn record(status: &mut Status, result: Result<Taken, Trouble>) {
         Ok(Taken::Unchanged) if matches!(status.trouble, Some(Trouble::Refused { .. })) => {}
         Ok(_) => status.trouble = None,
         Err(trouble) => {
-            tracing::warn!(
-                failures = status.failures_in_a_row,
-                "configuration {trouble}"
-            );
+            tracing::warn!(failures = status.failures_in_a_row, "configuration {trouble}");
             status.trouble = Some(trouble);
         }
     }
@@ -126,11 +112,7 @@ fn pause(interval: Duration, failures: u32, has_value: bool) -> Duration {
     if failures == 0 {
         return interval.mul_f64(jitter);
     }
-    let longest = if has_value {
-        interval * 4
-    } else {
-        LONGEST_PAUSE_WITHOUT_VALUE.min(interval * 4)
-    };
+    let longest = if has_value { interval * 4 } else { LONGEST_PAUSE_WITHOUT_VALUE.min(interval * 4) };
     let backoff = interval / 8 * 2u32.pow((failures - 1).min(5));
     backoff.min(longest).mul_f64(jitter)
 }
@@ -162,21 +144,9 @@ mod tests {
 
     #[test]
     fn failures_double_the_pause_up_to_four_intervals() {
-        let pauses = [
-            (1, 2),
-            (2, 4),
-            (3, 8),
-            (4, 16),
-            (5, 32),
-            (6, 64),
-            (7, 64),
-            (u32::MAX, 64),
-        ];
+        let pauses = [(1, 2), (2, 4), (3, 8), (4, 16), (5, 32), (6, 64), (7, 64), (u32::MAX, 64)];
         for (failures, expected) in pauses {
-            assert!(
-                about(pause(INTERVAL, failures, true), expected),
-                "after {failures} failures"
-            );
+            assert!(about(pause(INTERVAL, failures, true), expected), "after {failures} failures");
         }
     }
 
@@ -187,10 +157,7 @@ mod tests {
 
     #[test]
     fn a_refused_version_stays_visible_until_another_is_taken() {
-        let refused = Trouble::Refused {
-            version: "v2".to_owned(),
-            reason: "garbage".to_owned(),
-        };
+        let refused = Trouble::Refused { version: "v2".to_owned(), reason: "garbage".to_owned() };
         let mut status = Status::default();
         record(&mut status, Err(refused.clone()));
         record(&mut status, Ok(Taken::Unchanged));

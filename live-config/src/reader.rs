@@ -75,10 +75,7 @@ impl Reader {
         if let Some(token) = self.token.take() {
             match self.poll(token).await {
                 Err(failure) if failure.session_over => {
-                    tracing::info!(
-                        reason = failure.message,
-                        "starting a new configuration session"
-                    );
+                    tracing::info!(reason = failure.message, "starting a new configuration session");
                 }
                 answer => return answer,
             }
@@ -104,23 +101,14 @@ impl Reader {
     }
 
     async fn poll(&mut self, token: String) -> Result<Option<Content>, Failure> {
-        let request = self
-            .client
-            .get_latest_configuration()
-            .configuration_token(token);
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| Failure::new("GetLatestConfiguration", &error))?;
+        let request = self.client.get_latest_configuration().configuration_token(token);
+        let answer = request.send().await.map_err(|error| Failure::new("GetLatestConfiguration", &error))?;
         self.token = answer.next_poll_configuration_token;
         if answer.next_poll_interval_in_seconds > 0 {
             let seconds = answer.next_poll_interval_in_seconds.min(86_400);
             self.interval = Duration::from_secs(seconds as u64);
         }
-        let bytes = answer
-            .configuration
-            .map(|blob| blob.into_inner())
-            .unwrap_or_default();
+        let bytes = answer.configuration.map(|blob| blob.into_inner()).unwrap_or_default();
         let label = answer.version_label.unwrap_or_default();
         Ok((!bytes.is_empty()).then_some(Content { label, bytes }))
     }
@@ -132,9 +120,7 @@ impl Failure {
         E: Error + ProvideErrorMetadata + 'static,
     {
         let code = error.code().unwrap_or_default();
-        let status = error
-            .raw_response()
-            .map_or(0, |response| response.status().as_u16());
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         Self {
             message: describe(operation, error),
             session_over: code == "BadRequestException",
@@ -143,11 +129,7 @@ impl Failure {
     }
 
     fn plain(message: &str) -> Self {
-        Self {
-            message: message.to_owned(),
-            session_over: false,
-            credentials_suspect: false,
-        }
+        Self { message: message.to_owned(), session_over: false, credentials_suspect: false }
     }
 }
 
@@ -161,10 +143,7 @@ fn describe<E: Error + ProvideErrorMetadata + 'static>(
     }
     let first: &dyn Error = error;
     let causes: Vec<_> = std::iter::successors(Some(first), |&cause| cause.source()).collect();
-    let (doing, causes) = match causes
-        .iter()
-        .position(|cause| cause.is::<CredentialsError>())
-    {
+    let (doing, causes) = match causes.iter().position(|cause| cause.is::<CredentialsError>()) {
         Some(at) => ("assume the reading role", &causes[at + 1..]),
         None => (operation, &causes[..]),
     };
@@ -176,11 +155,7 @@ fn describe<E: Error + ProvideErrorMetadata + 'static>(
 fn session_name(source: &Source) -> String {
     let name = format!("{}-{}", source.application, source.environment);
     let allowed = |c: char| {
-        if c.is_ascii_alphanumeric() || "+=,.@-_".contains(c) {
-            c
-        } else {
-            '-'
-        }
+        if c.is_ascii_alphanumeric() || "+=,.@-_".contains(c) { c } else { '-' }
     };
     name.chars().map(allowed).take(64).collect()
 }

@@ -57,10 +57,7 @@ impl Source {
             max_bytes: DEFAULT_MAX_BYTES,
         };
         match poll_seconds(&lookup) {
-            Ok(seconds) if problems.is_empty() => Ok(Self {
-                poll_interval: seconds,
-                ..source
-            }),
+            Ok(seconds) if problems.is_empty() => Ok(Self { poll_interval: seconds, ..source }),
             Ok(_) => Err(SourceError { problems }),
             Err(problem) => {
                 problems.push(problem);
@@ -74,10 +71,7 @@ fn poll_seconds(lookup: &impl Fn(&str) -> Option<String>) -> Result<Duration, St
     let Some(text) = lookup("APPCONFIGPOLLSECONDS").filter(|text| !text.is_empty()) else {
         return Ok(Duration::from_secs(*POLL_SECONDS.start()));
     };
-    let seconds = text
-        .parse()
-        .ok()
-        .filter(|seconds| POLL_SECONDS.contains(seconds));
+    let seconds = text.parse().ok().filter(|seconds| POLL_SECONDS.contains(seconds));
     seconds
         .map(Duration::from_secs)
         .ok_or_else(|| format!("APPCONFIGPOLLSECONDS is `{text}`, not a number from 15 to 86400"))
@@ -108,11 +102,7 @@ mod tests {
 
     fn with(name: &'static str, value: &'static str) -> impl Fn(&str) -> Option<String> {
         move |asked| {
-            if asked == name {
-                Some(value.to_owned())
-            } else {
-                complete(asked)
-            }
+            if asked == name { Some(value.to_owned()) } else { complete(asked) }
         }
     }
 
@@ -126,8 +116,7 @@ mod tests {
 
     #[test]
     fn every_missing_variable_is_named_in_one_error() {
-        let error =
-            Source::from_lookup(|name| (name == "APPCONFIGENV").then(String::new)).unwrap_err();
+        let error = Source::from_lookup(|name| (name == "APPCONFIGENV").then(String::new)).unwrap_err();
         assert_eq!(
             error.to_string(),
             "APPCONFIGAPPNAME is not set, APPCONFIGCONF is not set, APPCONFIGENV is not set, APPCONFIGREADROLE is not set"
@@ -136,10 +125,8 @@ mod tests {
 
     #[test]
     fn the_poll_interval_is_within_what_appconfig_takes() {
-        let poll = |text| {
-            Source::from_lookup(with("APPCONFIGPOLLSECONDS", text))
-                .map(|source| source.poll_interval)
-        };
+        let poll =
+            |text| Source::from_lookup(with("APPCONFIGPOLLSECONDS", text)).map(|source| source.poll_interval);
         assert_eq!(poll("60"), Ok(Duration::from_secs(60)));
         assert_eq!(poll(""), Ok(Duration::from_secs(15)));
         for refused in ["14", "86401", "-1", "soon"] {

@@ -56,13 +56,9 @@ async fn deploy_and_see(fake: &Fake, live: &LiveConfig<Settings>, label: &str, l
 async fn the_first_value_arrives_with_its_version() {
     let (fake, live) = running().await;
     let current = live.current().unwrap();
-    assert_eq!(
-        (current.version.as_str(), &current.value),
-        ("v1", &Settings { limit: 1 })
-    );
+    assert_eq!((current.version.as_str(), &current.value), ("v1", &Settings { limit: 1 }));
     assert_eq!(live.status().trouble, None);
-    let asked: serde_json::Value =
-        serde_json::from_str(&fake.world().last_session_request).unwrap();
+    let asked: serde_json::Value = serde_json::from_str(&fake.world().last_session_request).unwrap();
     assert_eq!(
         asked,
         serde_json::json!({
@@ -99,31 +95,19 @@ async fn an_expired_session_token_starts_a_new_session_at_once() {
     let polls = fake.world().polls;
     eventually("a poll in it", || fake.world().polls >= polls + 2).await;
     assert_eq!(live.status().failed_polls, 0);
-    assert!(
-        !changes.has_changed().unwrap(),
-        "the repeated version is not a change"
-    );
+    assert!(!changes.has_changed().unwrap(), "the repeated version is not a change");
     deploy_and_see(&fake, &live, "v2", 2).await;
 }
 
 #[tokio::test]
 async fn the_last_good_value_survives_what_appconfig_answers() {
-    let faults = [
-        Fault::Throttled,
-        Fault::Denied,
-        Fault::Broken,
-        Fault::Lost,
-        Fault::Html,
-    ];
+    let faults = [Fault::Throttled, Fault::Denied, Fault::Broken, Fault::Lost, Fault::Html];
     at_once(faults, async |fault| {
         let (fake, live) = running().await;
         fake.world().data_fault = Some(fault);
         eventually("failures", || live.status().failures_in_a_row >= 3).await;
         assert_eq!(version(&live), "v1", "{fault:?}");
-        assert!(
-            matches!(live.status().trouble, Some(Trouble::Unread(_))),
-            "{fault:?}"
-        );
+        assert!(matches!(live.status().trouble, Some(Trouble::Unread(_))), "{fault:?}");
         fake.world().data_fault = None;
         deploy_and_see(&fake, &live, "v2", 2).await;
     })
@@ -136,10 +120,7 @@ async fn denied_access_is_named() {
     fake.world().data_fault = Some(Fault::Denied);
     eventually("trouble", || live.status().trouble.is_some()).await;
     let trouble = live.status().trouble.unwrap().to_string();
-    assert!(
-        trouble.contains("AccessDeniedException: not authorized"),
-        "{trouble}"
-    );
+    assert!(trouble.contains("AccessDeniedException: not authorized"), "{trouble}");
 }
 
 #[tokio::test]
@@ -152,13 +133,7 @@ async fn expired_credentials_are_replaced() {
 
 #[tokio::test]
 async fn a_role_removed_and_given_back_only_delays() {
-    let faults = [
-        Fault::Denied,
-        Fault::Broken,
-        Fault::Throttled,
-        Fault::Lost,
-        Fault::Html,
-    ];
+    let faults = [Fault::Denied, Fault::Broken, Fault::Throttled, Fault::Lost, Fault::Html];
     at_once(faults, async |fault| {
         let (fake, live) = running().await;
         fake.revoke_credentials();
@@ -178,10 +153,7 @@ async fn a_role_that_cannot_be_assumed_is_named() {
     let live = start(&fake).await;
     eventually("trouble", || live.status().trouble.is_some()).await;
     let trouble = live.status().trouble.unwrap().to_string();
-    assert!(
-        trouble.starts_with("not read: assume the reading role: "),
-        "{trouble}"
-    );
+    assert!(trouble.starts_with("not read: assume the reading role: "), "{trouble}");
     assert!(trouble.contains("AccessDenied"), "{trouble}");
 }
 
@@ -196,15 +168,16 @@ async fn content_the_type_refuses_is_kept_out() {
     ];
     for (label, content) in refused {
         fake.deploy(label, content);
-        eventually(label, || matches!(live.status().trouble, Some(Trouble::Refused { version, .. }) if version == label)).await;
+        eventually(
+            label,
+            || matches!(live.status().trouble, Some(Trouble::Refused { version, .. }) if version == label),
+        )
+        .await;
         assert_eq!(version(&live), "v1");
     }
     let polls = fake.world().polls;
     eventually("more polls", || fake.world().polls >= polls + 2).await;
-    assert!(
-        matches!(live.status().trouble, Some(Trouble::Refused { .. })),
-        "stays visible"
-    );
+    assert!(matches!(live.status().trouble, Some(Trouble::Refused { .. })), "stays visible");
     deploy_and_see(&fake, &live, "v2", 2).await;
 }
 
@@ -213,10 +186,7 @@ async fn oversized_content_is_not_read_to_its_end() {
     let (fake, live) = running().await;
     let padding = " ".repeat(10 << 20);
     fake.deploy("huge", format!("{{\"limit\": 9{padding}}}"));
-    eventually("trouble", || {
-        matches!(live.status().trouble, Some(Trouble::Unread(_)))
-    })
-    .await;
+    eventually("trouble", || matches!(live.status().trouble, Some(Trouble::Unread(_)))).await;
     let trouble = live.status().trouble.unwrap().to_string();
     assert!(trouble.contains("length limit exceeded"), "{trouble}");
     assert_eq!(version(&live), "v1");
@@ -229,10 +199,7 @@ async fn before_the_first_deployment_there_is_no_value_and_then_there_is() {
     let live = start(&fake).await;
     eventually("a poll", || live.status().trouble.is_some()).await;
     let error = live.first(Duration::from_millis(50)).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "no configuration within 50ms: not read: nothing is deployed yet"
-    );
+    assert_eq!(error.to_string(), "no configuration within 50ms: not read: nothing is deployed yet");
     fake.deploy("v1", r#"{"limit": 1}"#);
     assert_eq!(live.first(SOON).await.unwrap().version, "v1");
 }

@@ -26,7 +26,6 @@ impl Settings {
 
     /// How many services to show; `None` for all of them.
     pub fn limit(&self) -> Option<usize> {
-        self.enable_limit_results
-            .then_some(self.result_limit as usize)
+        self.enable_limit_results.then_some(self.result_limit as usize)
     }
 }

@@ -39,14 +39,8 @@ const VALUES: &[&str] = &[
     "{}",
     "{\"intResultLimit\": 10}",
 ];
-const KEYS: &[&str] = &[
-    "boolEnableLimitResults",
-    "intResultLimit",
-    "intresultlimit",
-    "int\\u0052esultLimit",
-    "",
-    "extra",
-];
+const KEYS: &[&str] =
+    &["boolEnableLimitResults", "intResultLimit", "intresultlimit", "int\\u0052esultLimit", "", "extra"];
 
 fn schema_accepts(validator: &jsonschema::Validator, document: &str) -> Option<bool> {
     let value: Value = serde_json::from_str(document).ok()?;
@@ -61,11 +55,7 @@ fn validator() -> jsonschema::Validator {
 
 /// An object of distinct keys, mostly the two that belong there.
 fn object(random: &mut fastrand::Rng) -> String {
-    let mut keys: Vec<&str> = KEYS[..2]
-        .iter()
-        .copied()
-        .filter(|_| random.u8(..8) > 0)
-        .collect();
+    let mut keys: Vec<&str> = KEYS[..2].iter().copied().filter(|_| random.u8(..8) > 0).collect();
     if random.u8(..4) == 0 {
         keys.push(random.choice(&KEYS[2..]).unwrap());
     }
@@ -74,10 +64,8 @@ fn object(random: &mut fastrand::Rng) -> String {
         keys.retain(|key| *key != KEYS[1]);
     }
     random.shuffle(&mut keys);
-    let members: Vec<String> = keys
-        .iter()
-        .map(|key| format!("\"{key}\": {}", random.choice(VALUES).unwrap()))
-        .collect();
+    let members: Vec<String> =
+        keys.iter().map(|key| format!("\"{key}\": {}", random.choice(VALUES).unwrap())).collect();
     format!("{{{}}}", members.join(", "))
 }
 
@@ -97,10 +85,7 @@ fn schema_and_type_agree_on_every_document() {
         assert_eq!(parsed.is_ok(), valid, "{document}: {parsed:?}");
         if valid { accepted += 1 } else { refused += 1 }
     }
-    assert!(
-        accepted > 100 && refused > 1000,
-        "{accepted} accepted, {refused} refused"
-    );
+    assert!(accepted > 100 && refused > 1000, "{accepted} accepted, {refused} refused");
 }
 
 #[test]
@@ -108,10 +93,7 @@ fn what_a_type_takes_the_schema_takes() {
     let validator = validator();
     for enable_limit_results in [true, false] {
         for result_limit in [0, 1, 10, u32::MAX] {
-            let settings = Settings {
-                enable_limit_results,
-                result_limit,
-            };
+            let settings = Settings { enable_limit_results, result_limit };
             assert!(validator.is_valid(&serde_json::to_value(settings).unwrap()));
         }
     }

@@ -61,10 +61,7 @@ type Shared = State<Arc<Mutex<World>>>;
 
 impl Fake {
     pub(crate) async fn start() -> Self {
-        let world = Arc::new(Mutex::new(World {
-            interval: 1,
-            ..World::default()
-        }));
+        let world = Arc::new(Mutex::new(World { interval: 1, ..World::default() }));
         let routes = Router::new()
             .route("/", post(assume_role))
             .route("/configurationsessions", post(start_session))
@@ -108,8 +105,8 @@ impl Fake {
 
     /// The SDK as the program would load it, with this server as all of AWS.
     pub(crate) async fn aws(&self) -> aws_config::SdkConfig {
-        let timeouts = aws_config::timeout::TimeoutConfig::builder()
-            .operation_timeout(Duration::from_millis(700));
+        let timeouts =
+            aws_config::timeout::TimeoutConfig::builder().operation_timeout(Duration::from_millis(700));
         live_config::aws::loader()
             .endpoint_url(&self.url)
             .region("eu-west-1")
@@ -142,10 +139,7 @@ async fn assume_role(State(world): Shared, body: String) -> Response {
     if let Some(fault) = fault {
         return sts_fault(fault).await;
     }
-    assert!(
-        body.contains("Action=AssumeRole") && body.contains("role%2Ffoothold%2Fread"),
-        "{body}"
-    );
+    assert!(body.contains("Action=AssumeRole") && body.contains("role%2Ffoothold%2Fread"), "{body}");
     let mut world = world.lock().unwrap();
     world.roles_assumed += 1;
     let key = format!("ASIAROLE{}", world.roles_assumed);
@@ -166,9 +160,8 @@ async fn sts_fault(fault: Fault) -> Response {
         Fault::Lost => std::future::pending().await,
         Fault::Html => return "<html>a proxy says hello</html>".into_response(),
     };
-    let error = format!(
-        "<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
-    );
+    let error =
+        format!("<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>");
     (status, [("content-type", "text/xml")], error).into_response()
 }
 
@@ -187,19 +180,13 @@ async fn start_session(State(world): Shared, headers: HeaderMap, body: String) -
         std::future::pending::<()>().await;
     }
     let answer = format!("{{\"InitialConfigurationToken\": \"{token}\"}}");
-    (
-        StatusCode::CREATED,
-        [("content-type", "application/json")],
-        answer,
-    )
-        .into_response()
+    (StatusCode::CREATED, [("content-type", "application/json")], answer).into_response()
 }
 
 async fn latest(State(world): Shared, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let fault = world.lock().unwrap().data_fault;
     let token = world.lock().unwrap().received(&query.unwrap_or_default());
-    let answer =
-        refusal(&world, fault, &headers).unwrap_or_else(|| world.lock().unwrap().poll(&token));
+    let answer = refusal(&world, fault, &headers).unwrap_or_else(|| world.lock().unwrap().poll(&token));
     if fault == Some(Fault::Lost) {
         std::future::pending::<()>().await;
     }
@@ -208,38 +195,15 @@ async fn latest(State(world): Shared, RawQuery(query): RawQuery, headers: Header
 
 /// What both operations answer instead of an answer.
 fn refusal(world: &Mutex<World>, fault: Option<Fault>, headers: &HeaderMap) -> Option<Response> {
-    let signed = headers
-        .get("authorization")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let key = signed
-        .split("Credential=")
-        .nth(1)
-        .and_then(|rest| rest.split('/').next())
-        .unwrap_or_default();
+    let signed = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let key = signed.split("Credential=").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
     if !world.lock().unwrap().valid_keys.contains(key) {
-        return Some(error(
-            StatusCode::FORBIDDEN,
-            "ExpiredTokenException",
-            "the security token is expired",
-        ));
+        return Some(error(StatusCode::FORBIDDEN, "ExpiredTokenException", "the security token is expired"));
     }
     match fault? {
-        Fault::Throttled => Some(error(
-            StatusCode::TOO_MANY_REQUESTS,
-            "ThrottlingException",
-            "slow down",
-        )),
-        Fault::Denied => Some(error(
-            StatusCode::FORBIDDEN,
-            "AccessDeniedException",
-            "not authorized",
-        )),
-        Fault::Broken => Some(error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "InternalServerException",
-            "oops",
-        )),
+        Fault::Throttled => Some(error(StatusCode::TOO_MANY_REQUESTS, "ThrottlingException", "slow down")),
+        Fault::Denied => Some(error(StatusCode::FORBIDDEN, "AccessDeniedException", "not authorized")),
+        Fault::Broken => Some(error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerException", "oops")),
         Fault::Html => Some((StatusCode::BAD_GATEWAY, "<html>").into_response()),
         Fault::Lost => None,
     }
@@ -250,21 +214,16 @@ impl World {
         self.issued += 1;
         // Real tokens are base64 with characters that a query must escape.
         let token = format!("tok/en+{}==", self.issued);
-        self.tokens
-            .insert(token.clone(), Token { seen, not_before });
+        self.tokens.insert(token.clone(), Token { seen, not_before });
         token
     }
 
     /// Notes every token that arrives, even where the answer will be a fault.
     fn received(&mut self, query: &str) -> String {
         let token = query.trim_start_matches("configuration_token=");
-        let token = token
-            .replace("%2F", "/")
-            .replace("%2B", "+")
-            .replace("%3D", "=");
+        let token = token.replace("%2F", "/").replace("%2B", "+").replace("%3D", "=");
         if !self.spent.insert(token.clone()) {
-            self.violations
-                .push(format!("token {token} was sent twice"));
+            self.violations.push(format!("token {token} was sent twice"));
         }
         token
     }
@@ -272,20 +231,12 @@ impl World {
     fn poll(&mut self, token: &str) -> Response {
         self.polls += 1;
         let Some(known) = self.tokens.remove(token) else {
-            return error(
-                StatusCode::BAD_REQUEST,
-                "BadRequestException",
-                "token expired or used",
-            );
+            return error(StatusCode::BAD_REQUEST, "BadRequestException", "token expired or used");
         };
         if Instant::now() < known.not_before {
-            self.violations
-                .push("polled before the interval was over".to_owned());
+            self.violations.push("polled before the interval was over".to_owned());
         }
-        let changed = self
-            .deployed
-            .clone()
-            .filter(|deployed| Some(deployed) != known.seen.as_ref());
+        let changed = self.deployed.clone().filter(|deployed| Some(deployed) != known.seen.as_ref());
         let seen = self.deployed.clone().or(known.seen);
         let next = self.issue(seen, Instant::now() + Duration::from_secs(self.interval));
         let (label, content) = changed.unwrap_or_default();
@@ -300,9 +251,6 @@ impl World {
 }
 
 fn error(status: StatusCode, code: &'static str, message: &str) -> Response {
-    let headers = [
-        ("x-amzn-errortype", code),
-        ("content-type", "application/json"),
-    ];
+    let headers = [("x-amzn-errortype", code), ("content-type", "application/json")];
     (status, headers, format!("{{\"Message\": \"{message}\"}}")).into_response()
 }

@@ -1,0 +1,13 @@
+//! AppConfig Data.
+
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
+use serde::{Deserialize, Serialize};
+
+/// What this service keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {}
+
+pub fn handle(call: &mut Call) -> Answer {
+    Err(Fault::not_implemented(call.service, call.operation))
+}

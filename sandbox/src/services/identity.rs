@@ -1,0 +1,19 @@
+//! Identity Center: its admin API, identity store, portal and OIDC.
+
+use crate::call::{Answer, Call};
+use crate::fault::Fault;
+use serde::{Deserialize, Serialize};
+
+/// What this service keeps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {}
+
+pub fn handle(call: &mut Call) -> Answer {
+    Err(Fault::not_implemented(call.service, call.operation))
+}
+
+/// Lets everything happen that is due.
+pub fn tick(_world: &mut crate::world::World) {}
+
+/// What a new AWS starts with.
+pub fn found(_world: &mut crate::world::World) {}
