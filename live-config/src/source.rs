@@ -48,21 +48,17 @@ impl Source {
                 String::new()
             })
         };
-        let source = Self {
-            application: required("APPCONFIGAPPNAME"),
-            profile: required("APPCONFIGCONF"),
-            environment: required("APPCONFIGENV"),
-            read_role: required("APPCONFIGREADROLE"),
-            poll_interval: Duration::from_secs(*POLL_SECONDS.start()),
-            max_bytes: DEFAULT_MAX_BYTES,
-        };
-        match poll_seconds(&lookup) {
-            Ok(seconds) if problems.is_empty() => Ok(Self { poll_interval: seconds, ..source }),
-            Ok(_) => Err(SourceError { problems }),
-            Err(problem) => {
-                problems.push(problem);
-                Err(SourceError { problems })
+        let application = required("APPCONFIGAPPNAME");
+        let profile = required("APPCONFIGCONF");
+        let environment = required("APPCONFIGENV");
+        let read_role = required("APPCONFIGREADROLE");
+        let poll_interval = poll_seconds(&lookup).map_err(|problem| problems.push(problem));
+        match poll_interval {
+            Ok(poll_interval) if problems.is_empty() => {
+                let max_bytes = DEFAULT_MAX_BYTES;
+                Ok(Self { application, environment, profile, read_role, poll_interval, max_bytes })
             }
+            _ => Err(SourceError { problems }),
         }
     }
 }
