@@ -22,6 +22,8 @@ pub(crate) enum PushError {
         there: String,
         ours: String,
     },
+    #[error("the tag is taken by other content and cannot be moved: {0}")]
+    Immutable(String),
     #[error("the registry's storage is full: {0}")]
     NoSpace(String),
     #[error("the registry is not well (status {status}): {message}")]
@@ -88,15 +90,11 @@ impl PushError {
             // ECR's answer to a token that has expired is DENIED, not UNAUTHORIZED.
             OciErrorCode::Denied if message.contains("expired") => PushError::Unauthorized(message),
             OciErrorCode::Denied => PushError::Denied(message),
-            OciErrorCode::TagInvalid => PushError::immutable(message),
-            OciErrorCode::Other(code) if code.contains("TAG_ALREADY_EXISTS") => PushError::immutable(message),
+            OciErrorCode::TagInvalid => PushError::Immutable(message),
+            OciErrorCode::Other(code) if code.contains("TAG_ALREADY_EXISTS") => PushError::Immutable(message),
             OciErrorCode::Toomanyrequests => PushError::Unwell { status, message },
             _ => PushError::status(status, message),
         }
-    }
-
-    fn immutable(message: String) -> Self {
-        PushError::Denied(message)
     }
 
     fn status(status: u16, message: String) -> Self {

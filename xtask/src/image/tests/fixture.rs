@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::image::{Builder, Commit, Contents, Image, Linkage, Platform, Source, assemble};
+use crate::image::{Blob, Builder, Commit, Contents, Image, Linkage, Platform, Source, assemble};
 
 pub(super) const NATIVE: Builder = Builder::Native(Linkage::StaticGlibc);
 
@@ -119,9 +119,13 @@ impl Workspace {
 
 /// A program made by rustc alone, statically linked or not.
 pub(super) fn program(flags: &[&str]) -> Vec<u8> {
+    program_of("fn main() { println!(\"hello\"); }", flags)
+}
+
+pub(super) fn program_of(code: &str, flags: &[&str]) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     let (source, binary) = (directory.path().join("hello.rs"), directory.path().join("hello"));
-    std::fs::write(&source, "fn main() { println!(\"hello\"); }").unwrap();
+    std::fs::write(&source, code).unwrap();
     let mut rustc = Command::new("rustc");
     rustc
         .args(["-C", "strip=symbols"])
@@ -140,18 +144,23 @@ fn hello() -> &'static [u8] {
 
 /// An image of a program that says hello, with a bill of materials.
 pub(super) fn image(name: &str) -> Image {
+    image_of(name, hello())
+}
+
+pub(super) fn image_of(name: &str, binary: &[u8]) -> Image {
     let commit = Commit {
         revision: "0123abc".into(),
         created: "2026-01-02T03:04:05Z".into(),
     };
+    let (name, binary) = (name.to_owned(), binary.to_vec());
     let contents = Contents {
-        name: name.into(),
-        binary: hello().to_vec(),
+        name,
+        binary,
         platform: Platform::X86_64,
         commit: Some(commit),
     };
     let mut image = assemble(&contents).unwrap();
-    image.sbom = Some(crate::image::Blob::new(
+    image.sbom = Some(Blob::new(
         "application/vnd.cyclonedx+json",
         "{\"bomFormat\":\"CycloneDX\"}",
     ));

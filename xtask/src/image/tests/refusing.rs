@@ -65,6 +65,13 @@ async fn a_missing_repository_is_named() {
 }
 
 #[tokio::test]
+async fn ecr_says_tag_invalid_for_an_immutable_tag() {
+    let body = r#"{"errors":[{"code":"TAG_INVALID","message":"The image tag 'src-1' already exists and cannot be overwritten because the repository is immutable."}]}"#;
+    let error = refused(400, body).await;
+    assert!(matches!(error, PushError::Immutable(_)), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_full_registry_is_not_a_mystery() {
     let error = refused(
         500,
