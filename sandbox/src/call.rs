@@ -38,10 +38,7 @@ pub const DIGITS: &str = "0123456789";
 impl Call<'_> {
     /// The caller's account id.
     pub fn account(&self) -> String {
-        self.caller
-            .as_ref()
-            .map(|c| c.account.clone())
-            .unwrap_or_default()
+        self.caller.as_ref().map(|c| c.account.clone()).unwrap_or_default()
     }
 
     /// `<account>/<region>`: the key of what the caller's account has in this Region.
@@ -80,12 +77,7 @@ impl Call<'_> {
             self.world,
             caller.as_ref(),
             self.region,
-            &auth::Question {
-                action,
-                resource,
-                context,
-                policy,
-            },
+            &auth::Question { action, resource, context, policy },
         )
     }
 
@@ -108,27 +100,17 @@ impl Call<'_> {
     }
 
     pub fn flag(&self, member: &str) -> bool {
-        self.input
-            .get(member)
-            .and_then(Value::as_bool)
-            .unwrap_or_default()
+        self.input.get(member).and_then(Value::as_bool).unwrap_or_default()
     }
 
     /// A list member, empty where it is absent.
     pub fn list(&self, member: &str) -> Vec<Value> {
-        self.input
-            .get(member)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
+        self.input.get(member).and_then(Value::as_array).cloned().unwrap_or_default()
     }
 
     /// A list of strings, empty where it is absent.
     pub fn texts(&self, member: &str) -> Vec<String> {
-        self.list(member)
-            .iter()
-            .filter_map(|v| v.as_str().map(str::to_owned))
-            .collect()
+        self.list(member).iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
     }
 
     /// One page of `items`, and the token of the next: `max` and `token` name the input's members.

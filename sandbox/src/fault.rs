@@ -1,6 +1,7 @@
 //! An answer that AWS would refuse with: a code from the service's model, and its message.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// An error as AWS names it. The wire layer turns it into the service's own form and status.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,19 +12,14 @@ pub struct Fault {
     /// What AWS says, as near to its own words as is known.
     pub message: String,
     /// Further members of the error's shape, such as `Reason`.
-    pub details: Map<String, Value>,
+    pub details: BTreeMap<String, Value>,
     /// The HTTP status, where neither the model nor the common codes say it.
     pub status: Option<u16>,
 }
 
 impl Fault {
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            details: Map::new(),
-            status: None,
-        }
+        Self { code: code.into(), message: message.into(), details: BTreeMap::new(), status: None }
     }
 
     /// Adds a member of the error's shape, such as `Reason` of `ConstraintViolationException`.
@@ -42,10 +38,7 @@ impl Fault {
 
     /// The sandbox does not do this: said with 501 and the operation's name, never a silent success.
     pub fn not_implemented(service: &str, operation: &str) -> Self {
-        Self::new(
-            "NotImplemented",
-            format!("the sandbox does not implement {service} {operation}"),
-        )
-        .status(501)
+        Self::new("NotImplemented", format!("the sandbox does not implement {service} {operation}"))
+            .status(501)
     }
 }

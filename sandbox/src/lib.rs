@@ -3,7 +3,18 @@
 pub mod auth;
 pub mod call;
 pub mod clock;
+pub mod control;
 pub mod fault;
+pub mod faults;
+pub mod latency;
+pub mod model;
+pub mod record;
 pub mod runtime;
+mod sandbox;
+pub mod server;
 pub mod services;
+pub mod snapshot;
+pub mod wire;
 pub mod world;
+
+pub use sandbox::{Options, Sandbox};

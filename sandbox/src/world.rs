@@ -75,9 +75,7 @@ impl Default for Settings {
             region: "eu-west-1".to_owned(),
             endpoint: String::new(),
             directory: PathBuf::new(),
-            disabled_regions: ["af-south-1", "me-south-1", "ap-east-1"]
-                .map(str::to_owned)
-                .to_vec(),
+            disabled_regions: ["af-south-1", "me-south-1", "ap-east-1"].map(str::to_owned).to_vec(),
             app_runner_customers: Vec::new(),
             account_quota: 10,
             used_emails: Vec::new(),
@@ -120,9 +118,7 @@ impl World {
         let letters = alphabet.as_bytes();
         (0..length)
             .map(|_| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 char::from(letters[(state >> 33) as usize % letters.len()])
             })
             .collect()

@@ -1,0 +1,127 @@
+//! What AWS does not give: time, faults, the record, snapshots. Under `/_sandbox/`, loopback only, unsigned.
+
+use crate::faults::Rule;
+use crate::latency::Latency;
+use crate::server::Shared;
+use crate::snapshot;
+use crate::wire::Reply;
+use crate::world::{Settings, World};
+use anyhow::{Context, Result, bail};
+use http::request::Parts;
+use serde_json::{Value, json};
+use std::sync::PoisonError;
+
+/// Answers a control request; what is wrong with one is 400 with a sentence.
+pub fn answer(shared: &Shared, path: &str, parts: &Parts, body: &[u8]) -> Reply {
+    match act(shared, path, parts.method.as_str(), body) {
+        Ok(value) => Reply::new(200, "application/json", value.to_string()),
+        Err(e) => Reply::new(400, "application/json", json!({"error": format!("{e:#}")}).to_string()),
+    }
+}
+
+fn act(shared: &Shared, path: &str, method: &str, body: &[u8]) -> Result<Value> {
+    let (path, name) = path.split_once('/').unwrap_or((path, ""));
+    match (method, path) {
+        ("GET", "status") => Ok(status(shared)),
+        ("POST", "advance") => {
+            shared.world().clock.advance(number(body, "seconds")?);
+            drop(shared.world());
+            Ok(status(shared))
+        }
+        ("POST", "scale") => {
+            shared.world().clock.scale = positive(number(body, "scale")?)?;
+            Ok(status(shared))
+        }
+        ("GET", "faults") => Ok(json!(*shared.rules.lock().unwrap_or_else(PoisonError::into_inner))),
+        ("POST", "faults") => add_faults(shared, body),
+        ("DELETE", "faults") => {
+            shared.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            Ok(json!([]))
+        }
+        ("POST", "latency") => {
+            let profile: Latency =
+                serde_json::from_value(parse(body)?["profile"].clone()).context("read profile")?;
+            *shared.latency.lock().unwrap_or_else(PoisonError::into_inner) = profile;
+            Ok(status(shared))
+        }
+        ("GET", "requests") => Ok(json!(shared.recorder.all())),
+        ("DELETE", "requests") => {
+            shared.recorder.clear();
+            Ok(json!([]))
+        }
+        ("GET", "world") => Ok(snapshot::take(&shared.world())),
+        ("POST", "snapshots") => {
+            let taken = snapshot::take(&shared.world());
+            shared.snapshots.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), taken);
+            Ok(json!({"snapshot": name}))
+        }
+        ("GET", "diff") => diff(shared, name),
+        ("POST", "settings") => change_settings(shared, body),
+        ("POST", "reset") => {
+            reset(shared);
+            Ok(status(shared))
+        }
+        _ => bail!("there is no {method} /_sandbox/{path}"),
+    }
+}
+
+/// What the sandbox is like, without secrets.
+pub fn status(shared: &Shared) -> Value {
+    let world = shared.world();
+    json!({
+        "clock": {"now": world.clock.now(), "scale": world.clock.scale, "advanced": world.clock.advanced},
+        "settings": world.settings,
+        "accounts": world.iam.keys().collect::<Vec<_>>(),
+        "latency": *shared.latency.lock().unwrap_or_else(PoisonError::into_inner),
+        "pid": std::process::id(),
+    })
+}
+
+fn parse(body: &[u8]) -> Result<Value> {
+    serde_json::from_slice(body).context("read the body as JSON")
+}
+
+fn number(body: &[u8], member: &str) -> Result<f64> {
+    parse(body)?[member].as_f64().with_context(|| format!("read the number `{member}`"))
+}
+
+fn positive(value: f64) -> Result<f64> {
+    if value.is_finite() && value > 0.0 { Ok(value) } else { bail!("{value} is not greater than 0") }
+}
+
+fn add_faults(shared: &Shared, body: &[u8]) -> Result<Value> {
+    let given = parse(body)?;
+    let list = if given.is_array() { given } else { json!([given]) };
+    let added: Vec<Rule> = serde_json::from_value(list).context("read the fault rules")?;
+    let mut rules = shared.rules.lock().unwrap_or_else(PoisonError::into_inner);
+    rules.extend(added);
+    Ok(json!(*rules))
+}
+
+fn diff(shared: &Shared, name: &str) -> Result<Value> {
+    let snapshots = shared.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = snapshots.get(name).with_context(|| format!("there is no snapshot `{name}`"))?;
+    Ok(json!(snapshot::diff(before, &snapshot::take(&shared.world()))))
+}
+
+/// Merges the given members into the settings; unknown ones are refused.
+fn change_settings(shared: &Shared, body: &[u8]) -> Result<Value> {
+    let mut world = shared.world();
+    let mut settings = json!(world.settings);
+    let given = parse(body)?;
+    for (name, value) in given.as_object().context("settings are an object")? {
+        *settings.get_mut(name).with_context(|| format!("there is no setting `{name}`"))? = value.clone();
+    }
+    world.settings = serde_json::from_value(settings).context("read the settings")?;
+    Ok(json!(world.settings))
+}
+
+/// A new world with the same settings; rules, records and snapshots go.
+fn reset(shared: &Shared) {
+    let mut world = shared.world();
+    let settings: Settings = world.settings.clone();
+    *world = World::new(settings, world.clock.scale);
+    shared.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    shared.snapshots.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    shared.recorder.clear();
+}

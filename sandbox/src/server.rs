@@ -1,0 +1,315 @@
+//! One loopback port for everything: AWS's APIs, the registry, sign-in pages, task credentials, and our own control.
+
+use crate::auth::{self, Caller};
+use crate::call::Call;
+use crate::control;
+use crate::fault::Fault;
+use crate::faults::{self, Kind, Rule, Seen};
+use crate::latency::Latency;
+use crate::record::{Record, Recorder};
+use crate::services;
+use crate::wire::{self, Reply, Target};
+use crate::world::World;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// Bodies of answers: whole, or streamed from a file.
+pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// What all connections share.
+pub struct Shared {
+    world: Mutex<World>,
+    pub recorder: Recorder,
+    pub rules: Mutex<Vec<Rule>>,
+    pub latency: Mutex<Latency>,
+    /// Worlds that a test asked to keep, by name.
+    pub snapshots: Mutex<BTreeMap<String, Value>>,
+    /// The world before the last write, kept while a rule wants stale reads.
+    before: Mutex<Option<World>>,
+    requests: AtomicU64,
+}
+
+/// The connection is to end without an answer.
+#[derive(Debug)]
+pub struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the connection was cut on demand")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+/// A request body may have this many bytes (registry uploads excepted).
+const BODY_LIMIT: usize = 6 << 20;
+
+impl Shared {
+    pub fn new(world: World, recorder: Recorder) -> Self {
+        Self {
+            world: Mutex::new(world),
+            recorder,
+            rules: Mutex::default(),
+            latency: Mutex::default(),
+            snapshots: Mutex::default(),
+            before: Mutex::default(),
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    /// The world, after everything due has happened.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world.lock().unwrap_or_else(|e| e.into_inner());
+        services::tick(&mut world);
+        world
+    }
+}
+
+/// Answers one request, whatever it is for. An error ends the connection.
+pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
+    let path = request.uri().path().to_owned();
+    if path == "/v2" || path.starts_with("/v2/") {
+        return registry(&shared, request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(e) if e.is::<LengthLimitError>() => return Ok(respond(too_large())),
+        Err(_) => return Err(Cut),
+    };
+    if let Some(rest) = path.strip_prefix("/_sandbox/") {
+        return Ok(respond(control::answer(&shared, rest, &parts, &body)));
+    }
+    api(&shared, parts, body).await.map(respond)
+}
+
+async fn registry(_shared: &Arc<Shared>, _request: Request<Incoming>) -> Result<Response<Body>, Cut> {
+    Ok(respond(Reply::new(501, "text/plain", "the registry is not there yet")))
+}
+
+fn too_large() -> Reply {
+    let fault = Fault::new("RequestEntityTooLarge", "Request size exceeded the limit").status(413);
+    wire::refuse(None, &fault, "-")
+}
+
+/// Turns a whole reply into a response.
+pub fn respond(reply: Reply) -> Response<Body> {
+    let mut response = Response::builder().status(reply.status);
+    for (name, value) in &reply.headers {
+        response = response.header(name, value);
+    }
+    let body = Full::new(Bytes::from(reply.body)).map_err(|never| match never {}).boxed_unsync();
+    response
+        .body(body)
+        .unwrap_or_else(|_| Response::new(Full::default().map_err(|never| match never {}).boxed_unsync()))
+}
+
+/// What is known of an API request as it goes, for the record.
+#[derive(Default)]
+struct Trail {
+    service: String,
+    operation: String,
+    region: String,
+    caller: Option<Caller>,
+    input: Map<String, Value>,
+    error: Option<String>,
+}
+
+async fn api(shared: &Shared, parts: Parts, body: Bytes) -> Result<Reply, Cut> {
+    let (started, at) = (Instant::now(), shared.world().clock.now());
+    let number = shared.requests.fetch_add(1, Ordering::Relaxed) + 1;
+    let request_id = format!("00000000-0000-4000-8000-{number:012x}");
+    let mut trail = Trail::default();
+    let answered = answer(shared, &parts, &body, &request_id, &mut trail).await;
+    let caller = trail.caller.unwrap_or_else(nobody);
+    shared.recorder.add(Record {
+        number,
+        request_id: request_id.clone(),
+        at,
+        took: started.elapsed().as_secs_f64(),
+        service: trail.service,
+        operation: trail.operation,
+        region: trail.region,
+        caller: caller.arn,
+        account: caller.account,
+        input: trail.input,
+        status: answered.as_ref().map_or(0, |reply| reply.status),
+        error: trail.error,
+        user_agent: header(&parts, "user-agent"),
+    });
+    let mut reply = answered?;
+    reply.headers.push(("x-amzn-requestid".to_owned(), request_id));
+    Ok(reply)
+}
+
+fn nobody() -> Caller {
+    let principal = auth::Principal::Root;
+    Caller {
+        account: String::new(),
+        arn: String::new(),
+        user_id: String::new(),
+        access_key: String::new(),
+        principal,
+    }
+}
+
+fn header(parts: &Parts, name: &str) -> String {
+    parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+async fn answer(
+    shared: &Shared,
+    parts: &Parts,
+    body: &[u8],
+    id: &str,
+    trail: &mut Trail,
+) -> Result<Reply, Cut> {
+    let target = match wire::route(parts, body) {
+        Ok(target) => target,
+        Err(lost) => {
+            trail.error = Some(lost.fault.code.clone());
+            return Ok(wire::refuse(lost.model, &lost.fault, id));
+        }
+    };
+    trail.service = target.model.name.to_owned();
+    trail.operation = target.name.to_owned();
+    match respond_to(shared, &target, parts, body, id, trail).await {
+        Ok(reply) => Ok(reply),
+        Err(Trouble::Refused(fault)) => {
+            trail.error = Some(fault.code.clone());
+            Ok(wire::refuse(Some(target.model), &fault, id))
+        }
+        Err(Trouble::Cut(when)) => {
+            trail.error = Some(when.to_owned());
+            Err(Cut)
+        }
+    }
+}
+
+/// Why a request has no good answer.
+enum Trouble {
+    Refused(Fault),
+    Cut(&'static str),
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+async fn respond_to(
+    shared: &Shared,
+    target: &Target,
+    parts: &Parts,
+    body: &[u8],
+    id: &str,
+    trail: &mut Trail,
+) -> Result<Reply, Trouble> {
+    authenticate(shared, target, parts, body, trail)?;
+    let struck = strike(shared, trail);
+    if let Some(fault) = struck.as_ref().and_then(|kind| faults::refusal(kind, target.model.name)) {
+        return Err(fault.into());
+    }
+    if struck == Some(Kind::CutBefore) {
+        return Err(Trouble::Cut("cut before"));
+    }
+    pause(shared, target, 0.5).await;
+    let answered = run(shared, target, parts, body, id, trail, struck == Some(Kind::Stale));
+    if let Some(Kind::Delay(milliseconds)) = struck {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+    pause(shared, target, 0.5).await;
+    if struck == Some(Kind::CutAfter) {
+        return Err(Trouble::Cut("cut after"));
+    }
+    answered.map_err(Trouble::Refused)
+}
+
+fn authenticate(
+    shared: &Shared,
+    target: &Target,
+    parts: &Parts,
+    body: &[u8],
+    trail: &mut Trail,
+) -> Result<(), Fault> {
+    trail.region = "us-east-1".to_owned();
+    if target.operation.authtype.as_deref() == Some("none") || auth::takes_unsigned(target.name) {
+        trail.region = shared.world().settings.region.clone();
+        return Ok(());
+    }
+    let known = auth::authenticate(&shared.world(), parts, body)?;
+    trail.region = known.region;
+    trail.caller = Some(known.caller);
+    Ok(())
+}
+
+fn strike(shared: &Shared, trail: &Trail) -> Option<Kind> {
+    let account = trail.caller.as_ref().map(|c| c.account.as_str()).unwrap_or_default();
+    let seen = Seen { service: &trail.service, operation: &trail.operation, account };
+    faults::strike(&mut shared.rules.lock().unwrap_or_else(|e| e.into_inner()), &seen)
+}
+
+async fn pause(shared: &Shared, target: &Target, share: f64) {
+    let latency = *shared.latency.lock().unwrap_or_else(|e| e.into_inner());
+    let seconds = latency.seconds(target.model.name, target.name) * share;
+    if seconds > 0.0 {
+        let scaled = shared.world().clock.scaled(seconds);
+        tokio::time::sleep(Duration::from_secs_f64(scaled)).await;
+    }
+}
+
+fn run(
+    shared: &Shared,
+    target: &Target,
+    parts: &Parts,
+    body: &[u8],
+    id: &str,
+    trail: &mut Trail,
+    stale: bool,
+) -> Result<Reply, Fault> {
+    let input = wire::decode(target, parts, body)?;
+    trail.input = input.clone();
+    let mut world = shared.world();
+    let mut before = shared.before.lock().unwrap_or_else(|e| e.into_inner());
+    let read_only = faults::reads(target.name);
+    if stale
+        && read_only
+        && let Some(old) = before.clone().as_mut()
+    {
+        return handle(old, target, input, id, trail);
+    }
+    let wanted = shared.rules.lock().unwrap_or_else(|e| e.into_inner()).iter().any(|r| r.kind == Kind::Stale);
+    if wanted && !read_only {
+        *before = Some(world.clone());
+    }
+    drop(before);
+    handle(&mut world, target, input, id, trail)
+}
+
+fn handle(
+    world: &mut World,
+    target: &Target,
+    input: Map<String, Value>,
+    id: &str,
+    trail: &Trail,
+) -> Result<Reply, Fault> {
+    let (caller, region) = (trail.caller.clone(), trail.region.as_str());
+    let (service, operation) = (target.model.name, target.name);
+    let mut call = Call { world, service, operation, region, input, caller, authorized: false };
+    let output = services::handle(&mut call)?;
+    if !call.authorized {
+        let said = format!("the sandbox has a bug: {service} {operation} asked for no permission");
+        return Err(Fault::new("InternalFailure", said).status(500));
+    }
+    wire::encode(target, &output, id)
+}

@@ -1,0 +1,5 @@
+//! Stories about the sandbox, told with AWS's own SDK: each with its own sandbox, so that they run in parallel.
+
+mod world;
+
+mod wire;
