@@ -27,11 +27,7 @@ pub(crate) struct Contents {
 /// Assembles the image: equal contents give equal bytes. Compresses, so it belongs on a thread that may be busy.
 pub(crate) fn assemble(contents: &Contents) -> Result<Image> {
     let path = contents.name.clone();
-    let binary = pack(&[Entry {
-        path: &path,
-        mode: 0o755,
-        data: &contents.binary,
-    }])?;
+    let binary = pack(&[Entry { path: &path, mode: 0o755, data: &contents.binary }])?;
     let layers = [system()?, binary];
     let config = Blob::json(CONFIG, &config(contents, &layers))?;
     Image::new(config, layers.into_iter().map(|it| it.blob).collect())
@@ -39,10 +35,8 @@ pub(crate) fn assemble(contents: &Contents) -> Result<Image> {
 
 /// Everything but the binary that decides what [`assemble`] makes, for the fingerprint.
 pub(crate) fn settings(source: &Source) -> String {
-    let certificates: Vec<&[u8]> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .map(AsRef::as_ref)
-        .collect();
+    let certificates: Vec<&[u8]> =
+        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(AsRef::as_ref).collect();
     let certificates = Digest::of(&certificates.concat());
     let run = run(&source.package);
     format!("{run} {PASSWD} {GROUP} {NSSWITCH} {certificates}")
@@ -51,16 +45,8 @@ pub(crate) fn settings(source: &Source) -> String {
 /// What every binary needs around it. It rarely changes, so registries and hosts mostly have it already.
 fn system() -> Result<Layer> {
     let certificates = certificates();
-    let file = |path, data| Entry {
-        path,
-        mode: 0o644,
-        data,
-    };
-    let directory = |path, mode| Entry {
-        path,
-        mode,
-        data: &[],
-    };
+    let file = |path, data| Entry { path, mode: 0o644, data };
+    let directory = |path, mode| Entry { path, mode, data: &[] };
     pack(&[
         directory("etc/", 0o755),
         directory("etc/ssl/", 0o755),
@@ -90,10 +76,7 @@ fn certificates() -> String {
 }
 
 fn config(contents: &Contents, layers: &[Layer]) -> Value {
-    let created = contents
-        .commit
-        .as_ref()
-        .map_or(BEGINNING_OF_TIME, |it| &it.created);
+    let created = contents.commit.as_ref().map_or(BEGINNING_OF_TIME, |it| &it.created);
     let mut run = run(&contents.name);
     run["Labels"] = labels(contents);
     json!({
@@ -120,19 +103,10 @@ fn run(name: &str) -> Value {
 
 fn labels(contents: &Contents) -> Value {
     let mut labels = Map::new();
-    labels.insert(
-        "org.opencontainers.image.title".into(),
-        contents.name.clone().into(),
-    );
+    labels.insert("org.opencontainers.image.title".into(), contents.name.clone().into());
     if let Some(commit) = &contents.commit {
-        labels.insert(
-            "org.opencontainers.image.revision".into(),
-            commit.revision.clone().into(),
-        );
-        labels.insert(
-            "org.opencontainers.image.created".into(),
-            commit.created.clone().into(),
-        );
+        labels.insert("org.opencontainers.image.revision".into(), commit.revision.clone().into());
+        labels.insert("org.opencontainers.image.created".into(), commit.created.clone().into());
     }
     labels.into()
 }

@@ -31,10 +31,7 @@ struct Outcome {
 #[serde(tag = "reason")]
 enum Message {
     #[serde(rename = "compiler-artifact")]
-    Artifact {
-        target: Target,
-        executable: Option<PathBuf>,
-    },
+    Artifact { target: Target, executable: Option<PathBuf> },
     #[serde(rename = "compiler-message")]
     Diagnosed { message: Diagnostic },
     #[serde(other)]
@@ -83,34 +80,14 @@ async fn command(source: &Source, linkage: Linkage) -> Result<Command> {
         command.env_remove(name);
     }
     let prefixes = prefixes(source).await?;
-    let maps = |option: &'static str| {
-        prefixes
-            .iter()
-            .map(move |(from, to)| format!("{option}={from}={to}"))
-    };
-    let flags: Vec<String> = codegen(linkage)
-        .map(str::to_owned)
-        .into_iter()
-        .chain(maps("--remap-path-prefix"))
-        .collect();
+    let maps = |option: &'static str| prefixes.iter().map(move |(from, to)| format!("{option}={from}={to}"));
+    let flags: Vec<String> =
+        codegen(linkage).map(str::to_owned).into_iter().chain(maps("--remap-path-prefix")).collect();
     let c_flags: Vec<String> = maps("-ffile-prefix-map").collect();
     let target = source.platform.target(linkage);
     command
-        .arg(if linkage == Linkage::Zigbuild {
-            "zigbuild"
-        } else {
-            "build"
-        })
-        .args([
-            "--locked",
-            "--quiet",
-            "--message-format",
-            "json",
-            "--profile",
-            PROFILE,
-            "--target",
-            target,
-        ])
+        .arg(if linkage == Linkage::Zigbuild { "zigbuild" } else { "build" })
+        .args(["--locked", "--quiet", "--message-format", "json", "--profile", PROFILE, "--target", target])
         .args(["--package", &source.package, "--bin", &source.package])
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env(format!("CFLAGS_{}", target.replace('-', "_")), c_flags.join(" "))
@@ -128,39 +105,25 @@ fn changes_the_build(variable: &str) -> bool {
 /// The directories of this machine that would end up in the binary's messages, and what stands there instead.
 /// The last that fits counts.
 async fn prefixes(source: &Source) -> Result<Vec<(String, String)>> {
-    let rustc = cargo::rustc(&source.root).await?;
+    let (rustc, sysroot) = (cargo::rustc_version(&source.root).await?, cargo::sysroot(&source.root).await?);
     let places = cargo::places(&source.root).await?;
-    let root = source
-        .root
-        .canonicalize()
-        .with_context(|| format!("find `{}`", source.root.display()))?;
+    let root = source.root.canonicalize().with_context(|| format!("find `{}`", source.root.display()))?;
     let pairs = [
         (root, "/source".to_owned()),
         (places.target_directory, "/target".to_owned()),
         (places.cargo_home, "/cargo".to_owned()),
-        (
-            rustc.sysroot.join("lib/rustlib/src/rust"),
-            format!("/rustc/{}", rustc.commit),
-        ),
+        (sysroot.join("lib/rustlib/src/rust"), format!("/rustc/{}", rustc.commit)),
     ];
-    Ok(pairs
-        .into_iter()
-        .map(|(from, to)| (from.display().to_string(), to))
-        .collect())
+    Ok(pairs.into_iter().map(|(from, to)| (from.display().to_string(), to)).collect())
 }
 
 async fn run(mut command: Command, progress: &dyn Fn(BuildProgress)) -> Result<Option<PathBuf>> {
-    let mut cargo = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("run cargo")?;
+    let mut cargo = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("run cargo")?;
     let stdout = cargo.stdout.take().context("read what cargo says")?;
     let mut stderr = cargo.stderr.take().context("read what cargo says")?;
     let mut said = String::new();
-    let (outcome, _) = futures::try_join!(follow(stdout, progress), async {
-        Ok(stderr.read_to_string(&mut said).await?)
-    })?;
+    let (outcome, _) =
+        futures::try_join!(follow(stdout, progress), async { Ok(stderr.read_to_string(&mut said).await?) })?;
     refuse(cargo.wait().await?, &outcome.errors, &said)?;
     Ok(outcome.binary)
 }
@@ -175,10 +138,7 @@ async fn follow(stdout: impl AsyncRead + Unpin, progress: &dyn Fn(BuildProgress)
             Message::Artifact { target, executable } => {
                 compiled += 1;
                 outcome.binary = executable.or(outcome.binary);
-                progress(BuildProgress {
-                    compiled,
-                    name: target.name,
-                });
+                progress(BuildProgress { compiled, name: target.name });
             }
             Message::Diagnosed { message } if message.level == "error" => {
                 outcome.errors.push_str(&message.rendered.unwrap_or_default());
@@ -191,10 +151,7 @@ async fn follow(stdout: impl AsyncRead + Unpin, progress: &dyn Fn(BuildProgress)
 
 fn refuse(status: ExitStatus, errors: &str, said: &str) -> Result<()> {
     if !status.success() {
-        bail!(
-            "cargo could not build it:\n{}",
-            format!("{errors}\n{said}").trim()
-        );
+        bail!("cargo could not build it:\n{}", format!("{errors}\n{said}").trim());
     }
     Ok(())
 }
@@ -219,14 +176,9 @@ async fn only_covered(source: &Source, binary: &Path) -> Result<()> {
 
 /// The files named in cargo's dep-info, `binary: file file…`, blanks in names escaped.
 fn made_of(dep_info: &str) -> impl Iterator<Item = PathBuf> {
-    let files = dep_info
-        .split_once(": ")
-        .map_or("", |(_, files)| files.lines().next().unwrap_or_default());
+    let files = dep_info.split_once(": ").map_or("", |(_, files)| files.lines().next().unwrap_or_default());
     let marked = files.replace("\\ ", "\0");
-    let names: Vec<PathBuf> = marked
-        .split(' ')
-        .map(|it| PathBuf::from(it.replace('\0', " ")))
-        .collect();
+    let names: Vec<PathBuf> = marked.split(' ').map(|it| PathBuf::from(it.replace('\0', " "))).collect();
     names.into_iter().filter(|it| !it.as_os_str().is_empty())
 }
 
@@ -237,9 +189,6 @@ mod tests {
     #[test]
     fn dep_info_names_files_with_blanks() {
         let files: Vec<PathBuf> = made_of("/t/app: /a/main.rs /a/two\\ words.rs\n").collect();
-        assert_eq!(
-            files,
-            [PathBuf::from("/a/main.rs"), PathBuf::from("/a/two words.rs")]
-        );
+        assert_eq!(files, [PathBuf::from("/a/main.rs"), PathBuf::from("/a/two words.rs")]);
     }
 }

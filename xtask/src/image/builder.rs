@@ -1,6 +1,7 @@
 //! Who builds the image: cargo on this machine, or a container engine; chosen from what is installed.
 
 use std::fmt;
+use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
@@ -92,27 +93,19 @@ fn automatic(platform: Platform, host: &Host) -> Result<Builder> {
 impl Host {
     /// Looks at this machine. What cannot be run counts as not installed.
     pub(crate) async fn probe() -> Self {
-        let (rustc, musl_gcc, glibc, zigbuild, zig, engines) = futures::join!(
-            cargo::rustc(std::path::Path::new(".")),
+        let here = Path::new(".");
+        let (rustc, targets, musl_gcc, static_glibc, zigbuild, zig, engines) = futures::join!(
+            cargo::rustc_version(here),
+            cargo::targets(here),
             runs("musl-gcc", &["--version"]),
             static_glibc(),
             runs("cargo-zigbuild", &["--version"]),
             zig(),
             engines(),
         );
-        let (triple, targets) = match rustc {
-            Ok(rustc) => (rustc.host.clone(), rustc.targets()),
-            Err(_) => (String::new(), Vec::new()),
-        };
-        Host {
-            triple,
-            targets,
-            musl_gcc,
-            static_glibc: glibc,
-            zigbuild,
-            zig,
-            engines,
-        }
+        let triple = rustc.map(|it| it.host).unwrap_or_default();
+        let targets = targets.unwrap_or_default();
+        Host { triple, targets, musl_gcc, static_glibc, zigbuild, zig, engines }
     }
 
     fn linkage(&self, platform: Platform) -> Result<Linkage> {
@@ -145,10 +138,7 @@ impl Host {
         if !linux && !self.zig {
             commands.push("pip install ziglang".into());
         }
-        anyhow!(
-            "cargo cannot build for {musl} here: run `{}`",
-            commands.join(" && ")
-        )
+        anyhow!("cargo cannot build for {musl} here: run `{}`", commands.join(" && "))
     }
 
     fn engine(&self, engine: Engine) -> Result<Builder> {
@@ -243,16 +233,8 @@ async fn engines() -> Vec<Engine> {
         runs("podman", &["--version"]),
         runs("finch", &["info"]),
     );
-    let found = [
-        (Engine::Docker, docker),
-        (Engine::Podman, podman),
-        (Engine::Finch, finch),
-    ];
-    found
-        .into_iter()
-        .filter(|(_, answers)| *answers)
-        .map(|(engine, _)| engine)
-        .collect()
+    let found = [(Engine::Docker, docker), (Engine::Podman, podman), (Engine::Finch, finch)];
+    found.into_iter().filter(|(_, answers)| *answers).map(|(engine, _)| engine).collect()
 }
 
 /// zig itself, or the one in Python's packages, as cargo-zigbuild looks for it.
@@ -272,10 +254,7 @@ async fn static_glibc() -> bool {
 }
 
 fn glibc_resolves_alone(version: &str) -> bool {
-    let numbers = version
-        .trim()
-        .strip_prefix("glibc ")
-        .and_then(|it| it.split_once('.'));
+    let numbers = version.trim().strip_prefix("glibc ").and_then(|it| it.split_once('.'));
     let parsed =
         numbers.and_then(|(major, minor)| Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?)));
     parsed.is_some_and(|it| it >= (2, 34))
@@ -290,65 +269,33 @@ mod tests {
     use super::*;
 
     fn linux() -> Host {
-        Host {
-            triple: "x86_64-unknown-linux-gnu".into(),
-            static_glibc: true,
-            ..Host::default()
-        }
+        Host { triple: "x86_64-unknown-linux-gnu".into(), static_glibc: true, ..Host::default() }
     }
 
     #[test]
     fn on_linux_musl_is_first_and_static_glibc_next() {
-        let musl = Host {
-            targets: vec!["x86_64-unknown-linux-musl".into()],
-            musl_gcc: true,
-            ..linux()
-        };
-        assert_eq!(
-            choose(None, Platform::X86_64, &musl).unwrap(),
-            Builder::Native(Linkage::Musl)
-        );
-        assert_eq!(
-            choose(None, Platform::X86_64, &linux()).unwrap(),
-            Builder::Native(Linkage::StaticGlibc)
-        );
+        let musl = Host { targets: vec!["x86_64-unknown-linux-musl".into()], musl_gcc: true, ..linux() };
+        assert_eq!(choose(None, Platform::X86_64, &musl).unwrap(), Builder::Native(Linkage::Musl));
+        assert_eq!(choose(None, Platform::X86_64, &linux()).unwrap(), Builder::Native(Linkage::StaticGlibc));
     }
 
     #[test]
     fn another_architecture_needs_zigbuild_or_an_engine() {
         let said = choose(None, Platform::Arm64, &linux()).unwrap_err().to_string();
-        assert!(
-            said.contains("rustup target add aarch64-unknown-linux-musl"),
-            "{said}"
-        );
+        assert!(said.contains("rustup target add aarch64-unknown-linux-musl"), "{said}");
         assert!(said.contains("cargo install --locked cargo-zigbuild"), "{said}");
         assert!(said.contains("start Docker, Podman or Finch"), "{said}");
 
-        let zig = Host {
-            targets: vec!["aarch64-unknown-linux-musl".into()],
-            zigbuild: true,
-            zig: true,
-            ..linux()
-        };
-        assert_eq!(
-            choose(None, Platform::Arm64, &zig).unwrap(),
-            Builder::Native(Linkage::Zigbuild)
-        );
-        let docker = Host {
-            engines: vec![Engine::Docker],
-            ..linux()
-        };
-        assert_eq!(
-            choose(None, Platform::Arm64, &docker).unwrap(),
-            Builder::Engine(Engine::Docker)
-        );
+        let zig =
+            Host { targets: vec!["aarch64-unknown-linux-musl".into()], zigbuild: true, zig: true, ..linux() };
+        assert_eq!(choose(None, Platform::Arm64, &zig).unwrap(), Builder::Native(Linkage::Zigbuild));
+        let docker = Host { engines: vec![Engine::Docker], ..linux() };
+        assert_eq!(choose(None, Platform::Arm64, &docker).unwrap(), Builder::Engine(Engine::Docker));
     }
 
     #[test]
     fn what_was_asked_for_is_taken_or_refused_never_replaced() {
-        let said = choose(Some(BuilderKind::Podman), Platform::X86_64, &linux())
-            .unwrap_err()
-            .to_string();
+        let said = choose(Some(BuilderKind::Podman), Platform::X86_64, &linux()).unwrap_err().to_string();
         assert!(said.contains("apt-get install podman"), "{said}");
     }
 

@@ -47,14 +47,12 @@ pub(crate) struct Places {
     pub(crate) cargo_home: PathBuf,
 }
 
-/// A compiler, as `rustc -vV` describes it.
+/// A compiler, as `rustc -vV` describes it. Release and commit decide which machine code comes out.
 #[derive(Clone, Debug)]
 pub(crate) struct Rustc {
     pub(crate) host: String,
-    /// Release and commit: what decides which machine code comes out.
-    pub(crate) version: String,
+    pub(crate) release: String,
     pub(crate) commit: String,
-    pub(crate) sysroot: PathBuf,
 }
 
 impl Package {
@@ -68,23 +66,15 @@ impl Package {
     }
 
     fn built_with(&self) -> impl Iterator<Item = &Dependency> {
-        self.dependencies
-            .iter()
-            .filter(|it| it.kind.as_deref() != Some("dev"))
+        self.dependencies.iter().filter(|it| it.kind.as_deref() != Some("dev"))
     }
 }
 
-impl Rustc {
-    /// The targets whose standard library is installed.
-    pub(crate) fn targets(&self) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(self.sysroot.join("lib/rustlib")) else {
-            return Vec::new();
-        };
-        let installed = entries.flatten().filter(|it| it.path().join("lib").is_dir());
-        installed
-            .filter_map(|it| it.file_name().into_string().ok())
-            .collect()
-    }
+/// The targets whose standard library is installed.
+pub(crate) async fn targets(directory: &Path) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(sysroot(directory).await?.join("lib/rustlib"))?;
+    let installed = entries.flatten().filter(|it| it.path().join("lib").is_dir());
+    Ok(installed.filter_map(|it| it.file_name().into_string().ok()).collect())
 }
 
 /// `package` and every package in a directory (not from a registry) that it is built with, sorted by name.
@@ -99,10 +89,7 @@ pub(crate) async fn used_packages(root: &Path, package: &str) -> Result<Vec<Pack
                 known.extend(metadata(&path).await?.packages);
             }
             todo.extend(
-                known
-                    .iter()
-                    .find(|it| it.directory() == path && !used.contains_key(&it.name))
-                    .cloned(),
+                known.iter().find(|it| it.directory() == path && !used.contains_key(&it.name)).cloned(),
             );
         }
         used.insert(package.name.clone(), package);
@@ -113,13 +100,9 @@ pub(crate) async fn used_packages(root: &Path, package: &str) -> Result<Vec<Pack
 /// Where cargo keeps what it builds and what it downloads.
 pub(crate) async fn places(root: &Path) -> Result<Places> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let cargo_home = home
-        .or_else(|| Some(std::env::home_dir()?.join(".cargo")))
-        .context("find cargo's home")?;
-    Ok(Places {
-        target_directory: metadata(root).await?.target_directory,
-        cargo_home,
-    })
+    let cargo_home =
+        home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).context("find cargo's home")?;
+    Ok(Places { target_directory: metadata(root).await?.target_directory, cargo_home })
 }
 
 async fn metadata(directory: &Path) -> Result<Metadata> {
@@ -129,35 +112,28 @@ async fn metadata(directory: &Path) -> Result<Metadata> {
 }
 
 /// The compiler that builds in `directory`, which its `rust-toolchain.toml` may decide.
-pub(crate) async fn rustc(directory: &Path) -> Result<Rustc> {
-    let ask = async |arguments: &[&str]| -> Result<String> {
-        let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-        command.current_dir(directory).args(arguments);
-        Ok(String::from_utf8(stdout(command).await?)?)
-    };
-    let (said, sysroot) = futures::try_join!(ask(&["-vV"]), ask(&["--print", "sysroot"]))?;
-    let field = |name: &str| {
-        said.lines()
-            .find_map(|it| it.strip_prefix(name))
-            .map(str::to_owned)
-            .unwrap_or_default()
-    };
-    let (host, release, commit) = (field("host: "), field("release: "), field("commit-hash: "));
-    Ok(Rustc {
-        host,
-        version: format!("{release} {commit}"),
-        commit,
-        sysroot: sysroot.trim().into(),
-    })
+pub(crate) async fn rustc_version(directory: &Path) -> Result<Rustc> {
+    let said = rustc(directory, &["-vV"]).await?;
+    let field =
+        |name: &str| said.lines().find_map(|it| it.strip_prefix(name)).map(str::to_owned).unwrap_or_default();
+    Ok(Rustc { host: field("host: "), release: field("release: "), commit: field("commit-hash: ") })
+}
+
+/// Where that compiler is installed.
+pub(crate) async fn sysroot(directory: &Path) -> Result<PathBuf> {
+    Ok(rustc(directory, &["--print", "sysroot"]).await?.trim().into())
+}
+
+async fn rustc(directory: &Path, arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    command.current_dir(directory).args(arguments);
+    Ok(String::from_utf8(stdout(command).await?)?)
 }
 
 /// cargo in `directory`, the one that runs us when there is one.
 pub(crate) fn cargo(directory: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-    command
-        .current_dir(directory)
-        .kill_on_drop(true)
-        .stdin(std::process::Stdio::null());
+    command.current_dir(directory).kill_on_drop(true).stdin(std::process::Stdio::null());
     command
 }
 
@@ -171,16 +147,9 @@ pub(crate) async fn output(command: &str, arguments: &[&str]) -> Result<String> 
 /// What a command answers on stdout; its stderr is the error when it fails.
 pub(crate) async fn stdout(mut command: Command) -> Result<Vec<u8>> {
     let name = command.as_std().get_program().to_string_lossy().into_owned();
-    let output = command
-        .kill_on_drop(true)
-        .output()
-        .await
-        .with_context(|| format!("run `{name}`"))?;
+    let output = command.kill_on_drop(true).output().await.with_context(|| format!("run `{name}`"))?;
     if !output.status.success() {
-        bail!(
-            "`{name}` failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("`{name}` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(output.stdout)
 }

@@ -35,38 +35,24 @@ pub(crate) async fn last_commit(source: &Source) -> Result<Option<Commit>> {
         return Ok(None);
     }
     let at = OffsetDateTime::from_unix_timestamp(seconds.parse().context("read a commit's time")?)?;
-    Ok(Some(Commit {
-        revision: revision.into(),
-        created: at.format(&Rfc3339)?,
-    }))
+    Ok(Some(Commit { revision: revision.into(), created: at.format(&Rfc3339)? }))
 }
 
 /// What the fingerprint covers, as git's path specifications, so that a deleted file counts too.
 async fn covered(source: &Source) -> Result<Vec<String>> {
     let packages = cargo::used_packages(&source.root, &source.package).await?;
-    let mut paths: Vec<String> = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"]
-        .map(str::to_owned)
-        .into();
+    let mut paths: Vec<String> = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"].map(str::to_owned).into();
     for package in &packages {
         let directory = package.directory().to_string_lossy();
         paths.push(directory.to_string());
-        paths.extend(
-            fingerprint::LEFT_OUT
-                .iter()
-                .map(|it| format!(":(exclude){directory}/{it}")),
-        );
+        paths.extend(fingerprint::LEFT_OUT.iter().map(|it| format!(":(exclude){directory}/{it}")));
     }
     Ok(paths)
 }
 
 /// The files git tracks or would add in a directory; None when git does not look after it.
 pub(crate) async fn listed(directory: &Path) -> Option<Vec<String>> {
-    let said = git(
-        directory,
-        &["ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        &[],
-    )
-    .await?;
+    let said = git(directory, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"], &[]).await?;
     let names: Vec<String> = said.split_terminator('\0').map(str::to_owned).collect();
     (!names.is_empty()).then_some(names)
 }
@@ -81,10 +67,6 @@ async fn shallow(root: &Path, revision: &str) -> bool {
 
 async fn git(directory: &Path, arguments: &[&str], paths: &[String]) -> Option<String> {
     let mut command = Command::new("git");
-    command
-        .current_dir(directory)
-        .args(["-c", "core.quotePath=false"])
-        .args(arguments)
-        .args(paths);
+    command.current_dir(directory).args(["-c", "core.quotePath=false"]).args(arguments).args(paths);
     String::from_utf8(cargo::stdout(command).await.ok()?).ok()
 }

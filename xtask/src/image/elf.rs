@@ -9,10 +9,7 @@ const LITTLE_ENDIAN_64: &[u8] = b"\x7fELF\x02\x01";
 
 /// Refuses what is not a Linux program, is for another architecture, or needs a dynamic linker that the image lacks.
 pub(crate) fn check(file: &[u8], platform: Platform) -> Result<()> {
-    ensure!(
-        file.starts_with(LITTLE_ENDIAN_64),
-        "it is not a 64-bit Linux program (ELF)"
-    );
+    ensure!(file.starts_with(LITTLE_ENDIAN_64), "it is not a 64-bit Linux program (ELF)");
     let machine = u16_at(file, 18)?;
     if machine != platform.elf_machine() {
         bail!("it is for {}, the image is for {platform}", machine_name(machine));
@@ -28,9 +25,7 @@ fn interpreter(file: &[u8]) -> Result<bool> {
     let table = usize::try_from(u64::from_le_bytes(bytes_at(file, 32)?))?;
     let (size, count) = (usize::from(u16_at(file, 54)?), usize::from(u16_at(file, 56)?));
     for index in 0..count {
-        let at = table
-            .checked_add(index * size)
-            .context("its program headers are damaged")?;
+        let at = table.checked_add(index * size).context("its program headers are damaged")?;
         if u32::from_le_bytes(bytes_at(file, at)?) == PROGRAM_INTERPRETER {
             return Ok(true);
         }
@@ -39,10 +34,7 @@ fn interpreter(file: &[u8]) -> Result<bool> {
 }
 
 fn machine_name(machine: u16) -> String {
-    match [Platform::X86_64, Platform::Arm64]
-        .into_iter()
-        .find(|it| it.elf_machine() == machine)
-    {
+    match [Platform::X86_64, Platform::Arm64].into_iter().find(|it| it.elf_machine() == machine) {
         Some(platform) => platform.to_string(),
         None => format!("another machine (ELF number {machine})"),
     }
@@ -53,9 +45,6 @@ fn u16_at(file: &[u8], at: usize) -> Result<u16> {
 }
 
 fn bytes_at<const N: usize>(file: &[u8], at: usize) -> Result<[u8; N]> {
-    let bytes = at
-        .checked_add(N)
-        .and_then(|end| file.get(at..end))
-        .context("it is cut short")?;
+    let bytes = at.checked_add(N).and_then(|end| file.get(at..end)).context("it is cut short")?;
     Ok(bytes.try_into()?)
 }

@@ -46,11 +46,7 @@ struct RootFs {
 pub(crate) async fn build(source: &Source, engine: Engine) -> Result<Image> {
     let name = format!("foothold-build/{}:{}", source.package, source.platform.oci());
     let file = source.root.join(&source.package).join("Dockerfile");
-    ensure!(
-        file.is_file(),
-        "find `{}`, which {engine} builds from",
-        file.display()
-    );
+    ensure!(file.is_file(), "find `{}`, which {engine} builds from", file.display());
     let mut command = Command::new(engine.command());
     command.args(["build", "--tag", &name, "--file"]).arg(&file);
     if source.platform.rust_arch() != std::env::consts::ARCH {
@@ -66,9 +62,7 @@ pub(crate) async fn build(source: &Source, engine: Engine) -> Result<Image> {
     let archive = directory.path().join("image.tar");
     let mut command = Command::new(engine.command());
     command.args(["save", "--output"]).arg(&archive).arg(&name);
-    cargo::stdout(command)
-        .await
-        .context("take the image out of the engine")?;
+    cargo::stdout(command).await.context("take the image out of the engine")?;
     let platform = source.platform;
     tokio::task::spawn_blocking(move || read(&archive, platform)).await?
 }
@@ -76,15 +70,9 @@ pub(crate) async fn build(source: &Source, engine: Engine) -> Result<Image> {
 /// Reads what an engine saved.
 pub(crate) fn read(archive: &Path, platform: Platform) -> Result<Image> {
     let files = unpack(archive).with_context(|| format!("read `{}`", archive.display()))?;
-    let file = |name: &str| {
-        files
-            .get(name)
-            .with_context(|| format!("find `{name}` in the saved image"))
-    };
+    let file = |name: &str| files.get(name).with_context(|| format!("find `{name}` in the saved image"));
     let saved: Vec<Saved> = serde_json::from_slice(file("manifest.json")?)?;
-    let [saved] = &saved[..] else {
-        bail!("expected one saved image, found {}", saved.len())
-    };
+    let [saved] = &saved[..] else { bail!("expected one saved image, found {}", saved.len()) };
     let bytes = file(&saved.config)?;
     let config: Config = serde_json::from_slice(bytes).context("read the image's configuration")?;
     check(&config, platform)?;
@@ -97,10 +85,7 @@ pub(crate) fn read(archive: &Path, platform: Platform) -> Result<Image> {
         );
         layers.push(layer.blob);
     }
-    ensure!(
-        layers.len() == config.rootfs.diff_ids.len(),
-        "the saved image lacks layers"
-    );
+    ensure!(layers.len() == config.rootfs.diff_ids.len(), "the saved image lacks layers");
     Image::new(Blob::new(CONFIG, bytes.clone()), layers)
 }
 
@@ -127,10 +112,7 @@ fn unpack(archive: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         let mut entry = entry?;
         let name = entry.path()?.to_string_lossy().into_owned();
         if let Some(target) = entry.link_name()? {
-            links.push((
-                name,
-                target.to_string_lossy().trim_start_matches("../").to_owned(),
-            ));
+            links.push((name, target.to_string_lossy().trim_start_matches("../").to_owned()));
         } else if entry.header().entry_type().is_file() {
             let mut data = Vec::new();
             entry.read_to_end(&mut data)?;
@@ -138,10 +120,8 @@ fn unpack(archive: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         }
     }
     for (name, target) in links {
-        let data = files
-            .get(&target)
-            .with_context(|| format!("find `{target}`, to which `{name}` links"))?
-            .clone();
+        let data =
+            files.get(&target).with_context(|| format!("find `{target}`, to which `{name}` links"))?.clone();
         files.insert(name, data);
     }
     Ok(files)

@@ -32,24 +32,30 @@ impl fmt::Display for Fingerprint {
 
 /// Takes the fingerprint of the image that `builder` would make of `source` now, untracked files included.
 pub(crate) async fn fingerprint(source: &Source, builder: &Builder) -> Result<Fingerprint> {
+    let (settings, ingredients) = futures::try_join!(settings(source, builder), ingredients(source))?;
     let mut sum = Sum::default();
     sum.add("builder", builder.id(source.platform));
     sum.add("image", assemble::settings(source));
-    match builder {
-        Builder::Native(linkage) => {
-            sum.add("toolchain", cargo::rustc(&source.root).await?.version);
-            sum.add("settings", build::settings(*linkage));
-        }
-        Builder::Engine(_) => {
-            for file in [format!("{}/Dockerfile", source.package), ".dockerignore".into()] {
-                sum.add(&file, std::fs::read(source.root.join(&file)).unwrap_or_default());
-            }
-        }
-    }
-    for (name, content) in ingredients(source).await? {
+    for (name, content) in settings.into_iter().chain(ingredients) {
         sum.add(&name, content);
     }
     Ok(Fingerprint(hex::encode(sum.0.finalize())))
+}
+
+/// How the builder goes about it.
+async fn settings(source: &Source, builder: &Builder) -> Result<BTreeMap<String, Vec<u8>>> {
+    let Builder::Native(linkage) = builder else {
+        let files = [format!("{}/Dockerfile", source.package), ".dockerignore".into()];
+        return Ok(files
+            .map(|it| (it.clone(), std::fs::read(source.root.join(it)).unwrap_or_default()))
+            .into());
+    };
+    let compiler = cargo::rustc_version(&source.root).await?;
+    let parts = [
+        ("compiler", format!("{} {}", compiler.release, compiler.commit)),
+        ("flags", build::settings(*linkage)),
+    ];
+    Ok(parts.map(|(name, content)| (name.to_owned(), content.into_bytes())).into())
 }
 
 /// Everything in the workspace that the binary is made of, by name.
@@ -58,15 +64,9 @@ async fn ingredients(source: &Source) -> Result<BTreeMap<String, Vec<u8>>> {
     let lock = read(&source.root.join("Cargo.lock"))?;
     let mut all = BTreeMap::new();
     for locked in lock::locked(&String::from_utf8(lock)?, &packages)? {
-        all.insert(
-            format!("locked {} {}", locked.name, locked.version),
-            format!("{locked:?}").into_bytes(),
-        );
+        all.insert(format!("locked {} {}", locked.name, locked.version), format!("{locked:?}").into_bytes());
     }
-    for (file, tables) in [
-        ("Cargo.toml", &["profile", "patch"][..]),
-        (".cargo/config.toml", &CARGO_TABLES),
-    ] {
+    for (file, tables) in [("Cargo.toml", &["profile", "patch"][..]), (".cargo/config.toml", &CARGO_TABLES)] {
         all.insert(file.into(), tables_of(&source.root.join(file), tables)?);
     }
     for package in packages {
@@ -94,20 +94,12 @@ pub(crate) async fn files(package: &Path) -> Result<BTreeMap<String, PathBuf>> {
         Some(names) => names,
         None => walk(package, Path::new(""))?,
     };
-    let others: Vec<String> = names
-        .iter()
-        .filter_map(|it| it.strip_suffix("Cargo.toml"))
-        .map(str::to_owned)
-        .collect();
-    let inside = |name: &str| {
-        !others
-            .iter()
-            .any(|other| !other.is_empty() && name.starts_with(other.as_str()))
-    };
+    let others: Vec<String> =
+        names.iter().filter_map(|it| it.strip_suffix("Cargo.toml")).map(str::to_owned).collect();
+    let inside =
+        |name: &str| !others.iter().any(|other| !other.is_empty() && name.starts_with(other.as_str()));
     let covered = names.into_iter().filter(|it| covers(it) && inside(it));
-    let present = covered
-        .map(|it| (package.join(&it), it))
-        .filter(|(path, _)| path.is_file());
+    let present = covered.map(|it| (package.join(&it), it)).filter(|(path, _)| path.is_file());
     Ok(present.map(|(path, name)| (name, path)).collect())
 }
 

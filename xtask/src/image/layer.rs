@@ -47,13 +47,8 @@ pub(crate) fn pack(entries: &[Entry<'_>]) -> Result<Layer> {
 /// Compresses a finished tar. The header of gzip names neither a time nor an operating system.
 pub(crate) fn compress(tar: &[u8]) -> Result<Layer> {
     const UNKNOWN_SYSTEM: u8 = 255;
-    let mut gzip = GzBuilder::new()
-        .mtime(0)
-        .operating_system(UNKNOWN_SYSTEM)
-        .write(Vec::new(), Compression::best());
+    let mut gzip =
+        GzBuilder::new().mtime(0).operating_system(UNKNOWN_SYSTEM).write(Vec::new(), Compression::best());
     gzip.write_all(tar)?;
-    Ok(Layer {
-        blob: Blob::new(LAYER, gzip.finish()?),
-        diff_id: Digest::of(tar),
-    })
+    Ok(Layer { blob: Blob::new(LAYER, gzip.finish()?), diff_id: Digest::of(tar) })
 }

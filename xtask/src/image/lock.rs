@@ -36,9 +36,7 @@ pub(crate) fn locked(lock: &str, used: &[Package]) -> Result<BTreeSet<Locked>> {
         if !found.insert(package.clone()) {
             continue;
         }
-        let needs = needs
-            .get(package.name.as_str())
-            .filter(|_| package.source.is_none());
+        let needs = needs.get(package.name.as_str()).filter(|_| package.source.is_none());
         for dependency in &package.dependencies {
             let next =
                 find(&lock, dependency).with_context(|| format!("find `{dependency}` in `Cargo.lock`"))?;

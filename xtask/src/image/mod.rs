@@ -66,11 +66,6 @@ async fn native(source: &Source, linkage: Linkage, progress: &dyn Fn(BuildProgre
     let commit = last_commit(source).await?;
     let binary = std::fs::read(&binary).with_context(|| format!("read `{}`", binary.display()))?;
     let name = source.package.clone();
-    let contents = Contents {
-        name,
-        binary,
-        platform: source.platform,
-        commit,
-    };
+    let contents = Contents { name, binary, platform: source.platform, commit };
     tokio::task::spawn_blocking(move || assemble(&contents)).await?
 }

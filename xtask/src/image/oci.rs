@@ -67,11 +67,7 @@ impl fmt::Display for Digest {
 impl Blob {
     pub(crate) fn new(media_type: &str, data: impl Into<Bytes>) -> Self {
         let data = data.into();
-        Blob {
-            media_type: media_type.into(),
-            digest: Digest::of(&data),
-            data,
-        }
+        Blob { media_type: media_type.into(), digest: Digest::of(&data), data }
     }
 
     pub(crate) fn json(media_type: &str, value: &Value) -> Result<Self> {
@@ -79,15 +75,12 @@ impl Blob {
     }
 
     /// The list of what refers to an image, with this manifest added.
-    pub(crate) fn index(&self, mut list: OciImageIndex, artifact_type: &str) -> Result<Blob> {
+    pub(crate) fn listed(&self, mut list: OciImageIndex, artifact_type: &str) -> Result<Blob> {
         list.media_type = Some(OCI_IMAGE_INDEX_MEDIA_TYPE.into());
         let mut index = serde_json::to_value(&list)?;
         let mut entry = self.descriptor();
         entry["artifactType"] = artifact_type.into();
-        index["manifests"]
-            .as_array_mut()
-            .context("read the list of referrers")?
-            .push(entry);
+        index["manifests"].as_array_mut().context("read the list of referrers")?.push(entry);
         Blob::json(OCI_IMAGE_INDEX_MEDIA_TYPE, &index)
     }
 
@@ -104,12 +97,7 @@ impl Image {
             "config": config.descriptor(),
             "layers": layers.iter().map(Blob::descriptor).collect::<Vec<_>>(),
         });
-        Ok(Image {
-            manifest: Blob::json(MANIFEST, &manifest)?,
-            config,
-            layers,
-            sbom: None,
-        })
+        Ok(Image { manifest: Blob::json(MANIFEST, &manifest)?, config, layers, sbom: None })
     }
 
     /// The image's name: what is deployed, and what two builds of one source have in common.
@@ -135,9 +123,6 @@ impl Image {
             "layers": [attachment.descriptor()],
             "subject": self.manifest.descriptor(),
         });
-        Ok(Referrer {
-            manifest: Blob::json(MANIFEST, &manifest)?,
-            empty,
-        })
+        Ok(Referrer { manifest: Blob::json(MANIFEST, &manifest)?, empty })
     }
 }

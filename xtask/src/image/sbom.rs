@@ -58,31 +58,19 @@ pub(crate) async fn sbom(source: &Source, builder: &Builder) -> Result<Blob> {
     };
     let metadata = metadata(&source.root, source.platform.target(linkage)).await?;
     let lock = std::fs::read_to_string(source.root.join("Cargo.lock")).context("read `Cargo.lock`")?;
-    Blob::json(
-        CYCLONEDX,
-        &document(&metadata, &source.package, &checksums(&lock)?)?,
-    )
+    Blob::json(CYCLONEDX, &document(&metadata, &source.package, &checksums(&lock)?)?)
 }
 
 async fn metadata(root: &Path, target: &str) -> Result<Metadata> {
     let mut command = cargo::cargo(root);
-    command.args([
-        "metadata",
-        "--format-version",
-        "1",
-        "--locked",
-        "--filter-platform",
-        target,
-    ]);
+    command.args(["metadata", "--format-version", "1", "--locked", "--filter-platform", target]);
     serde_json::from_slice(&cargo::stdout(command).await?).context("read cargo's metadata")
 }
 
 /// crates.io's checksums by name and version.
 fn checksums(lock: &str) -> Result<BTreeMap<(String, String), String>> {
     let all = super::lock::all(lock)?.into_iter();
-    Ok(all
-        .filter_map(|it| Some(((it.name, it.version), it.checksum?)))
-        .collect())
+    Ok(all.filter_map(|it| Some(((it.name, it.version), it.checksum?))).collect())
 }
 
 fn document(
@@ -90,23 +78,13 @@ fn document(
     package: &str,
     checksums: &BTreeMap<(String, String), String>,
 ) -> Result<Value> {
-    let root = metadata
-        .packages
-        .iter()
-        .find(|it| it.name == package && it.source.is_none());
+    let root = metadata.packages.iter().find(|it| it.name == package && it.source.is_none());
     let root = root.with_context(|| format!("find package `{package}`"))?;
-    let graph: BTreeMap<&str, Vec<&str>> = metadata
-        .resolve
-        .nodes
-        .iter()
-        .map(|it| (it.id.as_str(), linked(it)))
-        .collect();
+    let graph: BTreeMap<&str, Vec<&str>> =
+        metadata.resolve.nodes.iter().map(|it| (it.id.as_str(), linked(it))).collect();
     let inside = reachable(&graph, &root.id);
-    let mut packages: Vec<&Package> = metadata
-        .packages
-        .iter()
-        .filter(|it| inside.contains(it.id.as_str()))
-        .collect();
+    let mut packages: Vec<&Package> =
+        metadata.packages.iter().filter(|it| inside.contains(it.id.as_str())).collect();
     packages.sort_by_key(|it| (&it.name, &it.version));
     let urls: BTreeMap<&str, String> = packages.iter().map(|it| (it.id.as_str(), purl(it))).collect();
     let needs = |it: &&&Package| {
@@ -127,10 +105,7 @@ fn document(
 
 /// What ends up in the binary: not what only tests or build scripts need.
 fn linked(node: &Node) -> Vec<&str> {
-    let normal = node
-        .deps
-        .iter()
-        .filter(|it| it.dep_kinds.iter().any(|it| it.kind.is_none()));
+    let normal = node.deps.iter().filter(|it| it.dep_kinds.iter().any(|it| it.kind.is_none()));
     normal.map(|it| it.pkg.as_str()).collect()
 }
 

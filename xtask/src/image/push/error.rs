@@ -3,7 +3,7 @@
 use oci_client::errors::{OciDistributionError, OciEnvelope, OciErrorCode};
 use thiserror::Error;
 
-use super::{Digest, Registry};
+use super::Digest;
 
 /// What can go wrong between us and a registry.
 #[derive(Debug, Error)]
@@ -17,11 +17,7 @@ pub(crate) enum PushError {
     #[error("the registry has no such image")]
     NotFound,
     #[error("tag `{tag}` is taken by {there}: it cannot become {ours}")]
-    TagTaken {
-        tag: String,
-        there: String,
-        ours: String,
-    },
+    TagTaken { tag: String, there: String, ours: String },
     #[error("the tag is taken by other content and cannot be moved: {0}")]
     Immutable(String),
     #[error("the registry's storage is full: {0}")]
@@ -33,11 +29,7 @@ pub(crate) enum PushError {
     #[error("the registry does not answer; run the command again, what arrived is kept")]
     Silent,
     #[error("the registry has {} under `{tag}` after we pushed {ours}", .there.as_ref().map_or("nothing", |it| it.as_str()))]
-    Different {
-        tag: String,
-        there: Option<Digest>,
-        ours: Digest,
-    },
+    Different { tag: String, there: Option<Digest>, ours: Digest },
     #[error("the registry refused (status {status}): {message}")]
     Refused { status: u16, message: String },
     #[error(transparent)]
@@ -46,27 +38,18 @@ pub(crate) enum PushError {
 
 impl PushError {
     pub(super) fn taken(tag: &str, there: &Digest, ours: &Digest) -> Self {
-        PushError::TagTaken {
-            tag: tag.into(),
-            there: there.to_string(),
-            ours: ours.to_string(),
-        }
+        PushError::TagTaken { tag: tag.into(), there: there.to_string(), ours: ours.to_string() }
     }
 
     /// Whether trying again may help.
     pub(super) fn passes(&self) -> bool {
-        matches!(
-            self,
-            PushError::Cut(_) | PushError::Silent | PushError::Unwell { .. }
-        )
+        matches!(self, PushError::Cut(_) | PushError::Silent | PushError::Unwell { .. })
     }
 
     /// Names the repository, which the registry's answer does not.
-    pub(super) fn of(self, registry: &Registry) -> Self {
+    pub(super) fn of(self, repository: &str) -> Self {
         match self {
-            PushError::NoRepository { .. } => PushError::NoRepository {
-                repository: registry.repository.clone(),
-            },
+            PushError::NoRepository { .. } => PushError::NoRepository { repository: repository.into() },
             other => other,
         }
     }
@@ -82,9 +65,7 @@ impl PushError {
 
     fn said(status: u16, code: &OciErrorCode, message: String) -> Self {
         match code {
-            OciErrorCode::NameUnknown => PushError::NoRepository {
-                repository: String::new(),
-            },
+            OciErrorCode::NameUnknown => PushError::NoRepository { repository: String::new() },
             OciErrorCode::ManifestUnknown | OciErrorCode::NotFound => PushError::NotFound,
             OciErrorCode::Unauthorized => PushError::Unauthorized(message),
             // ECR's answer to a token that has expired is DENIED, not UNAUTHORIZED.
@@ -98,9 +79,7 @@ impl PushError {
     }
 
     fn status(status: u16, message: String) -> Self {
-        let full = ["no space", "quota", "disk"]
-            .iter()
-            .any(|it| message.to_lowercase().contains(it));
+        let full = ["no space", "quota", "disk"].iter().any(|it| message.to_lowercase().contains(it));
         match status {
             401 => PushError::Unauthorized(message),
             403 => PushError::Denied(message),
@@ -121,10 +100,7 @@ impl From<OciDistributionError> for PushError {
             OciDistributionError::ImageManifestNotFoundError(_) => PushError::NotFound,
             OciDistributionError::RegistryError { mut envelope, .. } => match envelope.errors.pop() {
                 Some(said) => PushError::said(400, &said.code, said.message),
-                None => PushError::Refused {
-                    status: 400,
-                    message: "no reason given".into(),
-                },
+                None => PushError::Refused { status: 400, message: "no reason given".into() },
             },
             OciDistributionError::ServerError { code, message, .. } => PushError::answered(code, &message),
             OciDistributionError::RequestError(error) => match error.status() {

@@ -33,15 +33,9 @@ fn main() {
 "#;
 
 fn docker(arguments: &[&str]) -> String {
-    let output = Command::new("docker")
-        .args(arguments)
-        .output()
-        .expect("run docker: apt-get install docker.io");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output =
+        Command::new("docker").args(arguments).output().expect("run docker: apt-get install docker.io");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -62,23 +56,12 @@ async fn docker_runs_what_we_pushed_without_root_and_without_a_shell() {
     let repository = registry.repository("app");
     let image = image_of("app", &program_of(SERVER, &["-C", "target-feature=+crt-static"]));
     let digest = push(&repository, &image, "src-1", &|_| ()).await.unwrap();
-    docker(&[
-        "login",
-        "--username",
-        "AWS",
-        "--password",
-        PASSWORD,
-        &registry.address,
-    ]);
+    docker(&["login", "--username", "AWS", "--password", PASSWORD, &registry.address]);
     let name = repository.name(&digest);
     docker(&["pull", &name]);
 
     let run = ["run", "--rm", "--network", "host", &name];
-    let mut child = Command::new("docker")
-        .args(run)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = Command::new("docker").args(run).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap());
     let _container = Container(child);
     let mut address = String::new();
@@ -91,10 +74,8 @@ async fn docker_runs_what_we_pushed_without_root_and_without_a_shell() {
     let ids = "Uid:\t65532\t65532\t65532\t65532|Gid:\t65532\t65532\t65532\t65532";
     let expected = format!("{ids}|tmp true|root false|authorities true|shell false");
     assert_eq!(answer.split("\r\n\r\n").nth(1), Some(expected.as_str()));
-    let shell = Command::new("docker")
-        .args(["run", "--rm", "--entrypoint", "/bin/sh", &name])
-        .output()
-        .unwrap();
+    let shell =
+        Command::new("docker").args(["run", "--rm", "--entrypoint", "/bin/sh", &name]).output().unwrap();
     assert!(!shell.status.success());
 }
 
@@ -114,21 +95,9 @@ async fn docker_builds_the_dockerfile_and_we_push_it() {
 
     let registry = DebianRegistry::start();
     let tag = fingerprint(&source, &DOCKER).await.unwrap().tag();
-    let digest = push(&registry.repository("app"), &image, &tag, &|_| ())
-        .await
-        .unwrap();
-    assert_eq!(
-        find(&registry.repository("app"), &tag).await.unwrap(),
-        Some(digest)
-    );
-    docker(&[
-        "login",
-        "--username",
-        "AWS",
-        "--password",
-        PASSWORD,
-        &registry.address,
-    ]);
+    let digest = push(&registry.repository("app"), &image, &tag, &|_| ()).await.unwrap();
+    assert_eq!(find(&registry.repository("app"), &tag).await.unwrap(), Some(digest));
+    docker(&["login", "--username", "AWS", "--password", PASSWORD, &registry.address]);
     let name = registry.repository("app").name(image.digest());
     assert_eq!(docker(&["run", "--rm", "--network", "none", &name]), "hello\n");
 }
@@ -138,18 +107,9 @@ async fn docker_builds_the_dockerfile_and_we_push_it() {
 async fn a_dockerfile_that_runs_as_root_or_fails_is_refused() {
     let workspace = Workspace::new();
     workspace.write("app/Dockerfile", "FROM scratch\nCOPY Cargo.toml /\n");
-    let said = format!(
-        "{:#}",
-        make(&workspace.source(), &DOCKER, &|_| ()).await.unwrap_err()
-    );
+    let said = format!("{:#}", make(&workspace.source(), &DOCKER, &|_| ()).await.unwrap_err());
     assert!(said.contains("runs as root"), "{said}");
     workspace.write("app/Dockerfile", "FROM scratch\nCOPY missing /\n");
-    let said = format!(
-        "{:#}",
-        make(&workspace.source(), &DOCKER, &|_| ()).await.unwrap_err()
-    );
-    assert!(
-        said.contains("build the image") && said.contains("missing"),
-        "{said}"
-    );
+    let said = format!("{:#}", make(&workspace.source(), &DOCKER, &|_| ()).await.unwrap_err());
+    assert!(said.contains("build the image") && said.contains("missing"), "{said}");
 }

@@ -39,13 +39,8 @@ async fn what_the_binary_is_made_of_counts() {
 async fn what_it_is_not_made_of_does_not() {
     let workspace = Workspace::committed();
     let before = tag(&workspace).await;
-    let others = [
-        "tool/src/lib.rs",
-        "app/notes.log",
-        "app/config/development.json",
-        "app/tests/it.rs",
-        "README.md",
-    ];
+    let others =
+        ["tool/src/lib.rs", "app/notes.log", "app/config/development.json", "app/tests/it.rs", "README.md"];
     for name in others {
         workspace.write(name, "//");
     }
@@ -59,16 +54,10 @@ async fn the_lock_file_counts_as_far_as_it_is_used() {
     let before = tag(&workspace).await;
     let lock = std::fs::read_to_string(workspace.root().join("Cargo.lock")).unwrap();
     let tool = "name = \"tool\"\nversion = \"0.1.0\"";
-    workspace.write(
-        "Cargo.lock",
-        &lock.replace(tool, "name = \"tool\"\nversion = \"0.2.0\""),
-    );
+    workspace.write("Cargo.lock", &lock.replace(tool, "name = \"tool\"\nversion = \"0.2.0\""));
     assert_eq!(tag(&workspace).await, before);
     let part = "name = \"part\"\nversion = \"0.1.0\"";
-    workspace.write(
-        "Cargo.lock",
-        &lock.replace(part, "name = \"part\"\nversion = \"0.2.0\""),
-    );
+    workspace.write("Cargo.lock", &lock.replace(part, "name = \"part\"\nversion = \"0.2.0\""));
     assert_ne!(tag(&workspace).await, before);
 }
 
@@ -78,13 +67,7 @@ async fn the_builder_counts_and_its_dockerfile() {
     let source = workspace.source();
     let docker = Builder::Engine(Engine::Docker);
     let native = tag(&workspace).await;
-    assert_ne!(
-        fingerprint(&source, &Builder::Native(Linkage::Musl))
-            .await
-            .unwrap()
-            .tag(),
-        native
-    );
+    assert_ne!(fingerprint(&source, &Builder::Native(Linkage::Musl)).await.unwrap().tag(), native);
     let before = fingerprint(&source, &docker).await.unwrap();
     assert_ne!(before.tag(), native);
     workspace.write("app/Dockerfile", "FROM scratch\n");
@@ -101,18 +84,12 @@ async fn the_commit_is_the_last_that_touched_what_is_covered() {
     workspace.commit("2026-02-02T00:00:00Z");
 
     let commit = last_commit(&workspace.source()).await.unwrap().unwrap();
-    assert_eq!(
-        (commit.revision, commit.created),
-        (first, "2026-01-02T03:04:05Z".into())
-    );
+    assert_eq!((commit.revision, commit.created), (first, "2026-01-02T03:04:05Z".into()));
 
     workspace.write("part/src/more.rs", "");
     assert_eq!(last_commit(&workspace.source()).await.unwrap(), None, "dirty");
     let second = workspace.commit("2026-03-02T00:00:00Z");
-    assert_eq!(
-        last_commit(&workspace.source()).await.unwrap().unwrap().revision,
-        second
-    );
+    assert_eq!(last_commit(&workspace.source()).await.unwrap().unwrap().revision, second);
     std::fs::remove_file(workspace.root().join("part/src/more.rs")).unwrap();
     assert_eq!(last_commit(&workspace.source()).await.unwrap(), None, "deleted");
 }
@@ -124,15 +101,9 @@ async fn outside_git_and_in_a_shallow_clone_there_is_no_commit_to_name() {
     let (whole, shallow) = (Workspace::committed(), tempfile::tempdir().unwrap());
     whole.write("README.md", "later");
     whole.commit("2026-02-02T00:00:00Z");
-    let (from, to) = (
-        format!("file://{}", whole.root().display()),
-        shallow.path().display().to_string(),
-    );
+    let (from, to) = (format!("file://{}", whole.root().display()), shallow.path().display().to_string());
     whole.git(&["clone", "--quiet", "--depth", "1", &from, &to]);
-    let source = crate::image::Source {
-        root: shallow.path().into(),
-        ..whole.source()
-    };
+    let source = crate::image::Source { root: shallow.path().into(), ..whole.source() };
     assert_eq!(last_commit(&source).await.unwrap(), None);
     assert!(last_commit(&whole.source()).await.unwrap().is_some());
 }

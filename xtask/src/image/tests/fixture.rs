@@ -24,22 +24,13 @@ const FILES: [(&str, &str); 7] = [
         "app/Cargo.toml",
         "[package]\nname = 'app'\nversion = '0.1.0'\nedition = '2024'\nlicense = 'MIT'\n[dependencies]\npart = { path = '../part' }\n",
     ),
-    (
-        "app/src/main.rs",
-        "fn main() { println!(\"{}\", part::place()); }\n",
-    ),
-    (
-        "part/Cargo.toml",
-        "[package]\nname = 'part'\nversion = '0.1.0'\nedition = '2024'\n",
-    ),
+    ("app/src/main.rs", "fn main() { println!(\"{}\", part::place()); }\n"),
+    ("part/Cargo.toml", "[package]\nname = 'part'\nversion = '0.1.0'\nedition = '2024'\n"),
     (
         "part/src/lib.rs",
         "pub fn place() -> &'static str { if std::env::args().count() > 9 { panic!() }; file!() }\n",
     ),
-    (
-        "tool/Cargo.toml",
-        "[package]\nname = 'tool'\nversion = '0.1.0'\nedition = '2024'\n",
-    ),
+    ("tool/Cargo.toml", "[package]\nname = 'tool'\nversion = '0.1.0'\nedition = '2024'\n"),
 ];
 
 /// A workspace of `app`, which is built with `part`, and `tool`, which the image is not made of.
@@ -49,9 +40,7 @@ pub(super) struct Workspace {
 
 impl Workspace {
     pub(super) fn new() -> Self {
-        let workspace = Workspace {
-            directory: tempfile::tempdir().unwrap(),
-        };
+        let workspace = Workspace { directory: tempfile::tempdir().unwrap() };
         for (name, content) in FILES {
             workspace.write(name, content);
         }
@@ -85,16 +74,8 @@ impl Workspace {
     }
 
     pub(super) fn git(&self, arguments: &[&str]) -> String {
-        let output = Command::new("git")
-            .current_dir(self.root())
-            .args(arguments)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let output = Command::new("git").current_dir(self.root()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -103,11 +84,7 @@ impl Workspace {
     }
 
     pub(super) fn source(&self) -> Source {
-        Source {
-            root: self.root().into(),
-            package: "app".into(),
-            platform: Platform::X86_64,
-        }
+        Source { root: self.root().into(), package: "app".into(), platform: Platform::X86_64 }
     }
 
     pub(super) fn write(&self, name: &str, content: &str) {
@@ -127,12 +104,7 @@ pub(super) fn program_of(code: &str, flags: &[&str]) -> Vec<u8> {
     let (source, binary) = (directory.path().join("hello.rs"), directory.path().join("hello"));
     std::fs::write(&source, code).unwrap();
     let mut rustc = Command::new("rustc");
-    rustc
-        .args(["-C", "strip=symbols"])
-        .args(flags)
-        .arg("-o")
-        .arg(&binary)
-        .arg(&source);
+    rustc.args(["-C", "strip=symbols"]).args(flags).arg("-o").arg(&binary).arg(&source);
     assert!(rustc.status().unwrap().success());
     std::fs::read(binary).unwrap()
 }
@@ -148,21 +120,10 @@ pub(super) fn image(name: &str) -> Image {
 }
 
 pub(super) fn image_of(name: &str, binary: &[u8]) -> Image {
-    let commit = Commit {
-        revision: "0123abc".into(),
-        created: "2026-01-02T03:04:05Z".into(),
-    };
+    let commit = Commit { revision: "0123abc".into(), created: "2026-01-02T03:04:05Z".into() };
     let (name, binary) = (name.to_owned(), binary.to_vec());
-    let contents = Contents {
-        name,
-        binary,
-        platform: Platform::X86_64,
-        commit: Some(commit),
-    };
+    let contents = Contents { name, binary, platform: Platform::X86_64, commit: Some(commit) };
     let mut image = assemble(&contents).unwrap();
-    image.sbom = Some(Blob::new(
-        "application/vnd.cyclonedx+json",
-        "{\"bomFormat\":\"CycloneDX\"}",
-    ));
+    image.sbom = Some(Blob::new("application/vnd.cyclonedx+json", "{\"bomFormat\":\"CycloneDX\"}"));
     image
 }

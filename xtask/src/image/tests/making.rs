@@ -17,17 +17,12 @@ async fn two_builds_in_two_places_are_one_image() {
     let binary = std::fs::read(first.root().join("target/x86_64-unknown-linux-gnu/image/app")).unwrap();
     let names = |text: &str| binary.windows(text.len()).any(|it| it == text.as_bytes());
     assert!(!names(&first.root().display().to_string()) && !names(env!("HOME")));
-    assert!(
-        names("/source/part/src/lib.rs") || names("part/src/lib.rs"),
-        "the panic's place is kept"
-    );
+    assert!(names("/source/part/src/lib.rs") || names("part/src/lib.rs"), "the panic's place is kept");
 }
 
 #[tokio::test]
 async fn the_bill_of_materials_lists_what_is_inside_and_nothing_else() {
-    let image = make(&Workspace::committed().source(), &NATIVE, &|_| ())
-        .await
-        .unwrap();
+    let image = make(&Workspace::committed().source(), &NATIVE, &|_| ()).await.unwrap();
     let list: serde_json::Value = serde_json::from_slice(&image.sbom.unwrap().data).unwrap();
     assert_eq!(list["metadata"]["component"]["purl"], "pkg:cargo/app@0.1.0");
     assert_eq!(list["metadata"]["component"]["licenses"][0]["expression"], "MIT");
@@ -40,10 +35,7 @@ async fn the_bill_of_materials_lists_what_is_inside_and_nothing_else() {
 async fn what_does_not_compile_is_shown_as_the_compiler_says_it() {
     let workspace = Workspace::committed();
     workspace.write("app/src/main.rs", "fn main() { let number: u32 = \"word\"; }\n");
-    let error = build(&workspace.source(), Linkage::StaticGlibc, &|_| ())
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = build(&workspace.source(), Linkage::StaticGlibc, &|_| ()).await.unwrap_err().to_string();
     assert!(error.contains("error[E0308]: mismatched types"), "{error}");
     assert!(error.contains("app/src/main.rs:1:31"), "{error}");
 }
@@ -52,10 +44,7 @@ async fn what_does_not_compile_is_shown_as_the_compiler_says_it() {
 async fn a_lock_file_that_does_not_fit_is_said() {
     let workspace = Workspace::committed();
     workspace.write("Cargo.lock", "version = 4\n");
-    let error = build(&workspace.source(), Linkage::StaticGlibc, &|_| ())
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = build(&workspace.source(), Linkage::StaticGlibc, &|_| ()).await.unwrap_err().to_string();
     assert!(error.contains("--locked"), "{error}");
 }
 
@@ -63,18 +52,10 @@ async fn a_lock_file_that_does_not_fit_is_said() {
 async fn a_file_that_the_fingerprint_leaves_out_may_not_be_built_in() {
     let workspace = Workspace::committed();
     workspace.write("app/config/hidden.json", "{}");
-    workspace.write(
-        "app/src/main.rs",
-        "fn main() { print!(\"{}\", include_str!(\"../config/hidden.json\")); }\n",
-    );
-    let error = build(&workspace.source(), Linkage::StaticGlibc, &|_| ())
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("app/config/hidden.json` is part of the binary"),
-        "{error}"
-    );
+    workspace
+        .write("app/src/main.rs", "fn main() { print!(\"{}\", include_str!(\"../config/hidden.json\")); }\n");
+    let error = build(&workspace.source(), Linkage::StaticGlibc, &|_| ()).await.unwrap_err().to_string();
+    assert!(error.contains("app/config/hidden.json` is part of the binary"), "{error}");
 }
 
 #[test]
@@ -82,15 +63,11 @@ fn only_a_static_binary_for_the_right_machine_is_taken() {
     let mut alone = program(&["-C", "target-feature=+crt-static"]);
     elf::check(&alone, Platform::X86_64).unwrap();
 
-    let said = elf::check(&program(&[]), Platform::X86_64)
-        .unwrap_err()
-        .to_string();
+    let said = elf::check(&program(&[]), Platform::X86_64).unwrap_err().to_string();
     assert!(said.contains("dynamically linked"), "{said}");
     let said = elf::check(&alone, Platform::Arm64).unwrap_err().to_string();
     assert_eq!(said, "it is for x86_64, the image is for arm64");
-    let said = elf::check(b"#!/bin/sh\n", Platform::X86_64)
-        .unwrap_err()
-        .to_string();
+    let said = elf::check(b"#!/bin/sh\n", Platform::X86_64).unwrap_err().to_string();
     assert!(said.contains("not a 64-bit Linux program"), "{said}");
     alone.truncate(100);
     let said = elf::check(&alone, Platform::X86_64).unwrap_err().to_string();
@@ -106,14 +83,7 @@ fn the_image_holds_what_a_program_needs_and_no_shell() {
         for entry in tar::Archive::new(tar).entries().unwrap() {
             let mut entry = entry.unwrap();
             let header = entry.header().clone();
-            assert_eq!(
-                (
-                    header.mtime().unwrap(),
-                    header.uid().unwrap(),
-                    header.gid().unwrap()
-                ),
-                (0, 0, 0)
-            );
+            assert_eq!((header.mtime().unwrap(), header.uid().unwrap(), header.gid().unwrap()), (0, 0, 0));
             let path = entry.path().unwrap().display().to_string();
             if path.ends_with(".crt") {
                 certificates_are_readable(&mut entry);

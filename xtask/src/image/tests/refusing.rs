@@ -24,11 +24,7 @@ async fn refusing(status: u16, body: &'static str) -> String {
                 it if it.starts_with(b"POST") => (status, body),
                 _ => (404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no"}]}"#),
             };
-            let length = if request.starts_with(b"HEAD") {
-                0
-            } else {
-                body.len()
-            };
+            let length = if request.starts_with(b"HEAD") { 0 } else { body.len() };
             let head = format!(
                 "HTTP/1.1 {status} Said\r\nWWW-Authenticate: Basic realm=\"ecr\"\r\nConnection: close\r\n\
                  Content-Length: {length}\r\n\r\n{}",
@@ -42,9 +38,7 @@ async fn refusing(status: u16, body: &'static str) -> String {
 
 async fn refused(status: u16, body: &'static str) -> PushError {
     let address = refusing(status, body).await;
-    push(&at(&address, "listservices"), &image("app"), "src-1", &|_| ())
-        .await
-        .unwrap_err()
+    push(&at(&address, "listservices"), &image("app"), "src-1", &|_| ()).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -73,11 +67,8 @@ async fn ecr_says_tag_invalid_for_an_immutable_tag() {
 
 #[tokio::test]
 async fn a_full_registry_is_not_a_mystery() {
-    let error = refused(
-        500,
-        r#"{"errors":[{"code":"UNKNOWN","message":"write: no space left on device"}]}"#,
-    )
-    .await;
+    let error =
+        refused(500, r#"{"errors":[{"code":"UNKNOWN","message":"write: no space left on device"}]}"#).await;
     assert!(matches!(error, PushError::NoSpace(_)), "{error:?}");
     let error = refused(507, "").await;
     assert!(matches!(error, PushError::NoSpace(_)), "{error:?}");
@@ -86,10 +77,7 @@ async fn a_full_registry_is_not_a_mystery() {
 #[tokio::test]
 async fn a_failing_registry_is_tried_again_and_then_said() {
     let error = refused(503, "Service Unavailable").await;
-    assert!(
-        matches!(error, PushError::Unwell { status: 503, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, PushError::Unwell { status: 503, .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -97,8 +85,18 @@ async fn nobody_there() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let error = push(&at(&address, "app"), &image("app"), "src-1", &|_| ())
-        .await
-        .unwrap_err();
+    let error = push(&at(&address, "app"), &image("app"), "src-1", &|_| ()).await.unwrap_err();
     assert!(matches!(error, PushError::Cut(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_registry_that_falls_silent_is_not_waited_for_for_ever() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let accepted = tokio::spawn(async move { listener.accept().await.unwrap().0 });
+    let mut registry = at(&address, "app");
+    registry.patience = std::time::Duration::from_millis(200);
+    let error = push(&registry, &image("app"), "src-1", &|_| ()).await.unwrap_err();
+    assert!(matches!(error, PushError::Silent), "{error:?}");
+    drop(accepted);
 }

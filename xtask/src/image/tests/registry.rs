@@ -46,11 +46,7 @@ impl DebianRegistry {
         let address = address(&mut log);
         // Whoever fills the pipe without a reader stops.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        DebianRegistry {
-            process,
-            address,
-            _directory: directory,
-        }
+        DebianRegistry { process, address, _directory: directory }
     }
 
     pub(super) fn repository(&self, name: &str) -> Registry {
