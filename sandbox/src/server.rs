@@ -240,7 +240,7 @@ fn authenticate(
     trail: &mut Trail,
 ) -> Result<(), Fault> {
     trail.region = "us-east-1".to_owned();
-    if target.operation.authtype.as_deref() == Some("none") || auth::takes_unsigned(target.name) {
+    if target.operation.authtype.as_deref() == Some("none") {
         trail.region = shared.world().settings.region.clone();
         return Ok(());
     }
