@@ -2,4 +2,6 @@
 
 mod world;
 
+mod appconfig;
+mod ecr;
 mod wire;
