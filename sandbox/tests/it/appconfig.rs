@@ -143,3 +143,48 @@ async fn predefined_strategies_have_awss_bake_times() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_role_reads_its_own_environment_and_no_other() {
+    let demo = Demo::new().await;
+    demo.version(r#"{"limit": 5}"#).send().await.expect("a version");
+    demo.deploy("1").await;
+    let other = demo.client.create_environment().application_id(&demo.application).name("production");
+    let other = other.send().await.expect("an environment").id.expect("an id");
+    let reader = reader(&demo).await;
+    let session = |environment: &str| {
+        let session = reader.start_configuration_session().application_identifier(&demo.application);
+        session.environment_identifier(environment).configuration_profile_identifier(&demo.profile).send()
+    };
+    let token = session(&demo.environment).await.expect("a session").initial_configuration_token;
+    let read = reader.get_latest_configuration().set_configuration_token(token).send().await;
+    assert_eq!(read.expect("a read").configuration.expect("content").as_ref(), br#"{"limit": 5}"#);
+    let denied = session(&other).await.expect_err("denied").into_service_error();
+    assert_eq!(denied.code(), Some("AccessDeniedException"));
+    let path = format!("application/{}/environment/{other}/configuration/{}", demo.application, demo.profile);
+    let words = denied.message().unwrap_or_default();
+    assert!(words.contains("appconfig:StartConfigurationSession") && words.contains(&path), "{words}");
+}
+
+/// A role that may read `development`, as an application would have it.
+async fn reader(demo: &Demo) -> data::Client {
+    let iam = aws_sdk_iam::Client::new(&demo.config);
+    let account = demo.aws.sandbox.world().settings.management.clone();
+    let trust = serde_json::json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": format!("arn:aws:iam::{account}:root")},
+    }]});
+    let policy = serde_json::json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Action": ["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"],
+        "Resource": format!(
+            "arn:aws:appconfig:eu-west-1:{account}:application/{}/environment/{}/configuration/{}",
+            demo.application, demo.environment, demo.profile
+        ),
+    }]});
+    let role = iam.create_role().role_name("reader").assume_role_policy_document(trust.to_string());
+    let role = role.send().await.expect("a role").role.expect("a role");
+    let put = iam.put_role_policy().role_name("reader").policy_name("read");
+    put.policy_document(policy.to_string()).send().await.expect("a policy");
+    demo.aws.sandbox.advance(60.0);
+    data::Client::new(&demo.aws.assume(&demo.config, &role.arn).await)
+}

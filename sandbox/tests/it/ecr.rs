@@ -351,6 +351,51 @@ async fn a_role_that_is_not_there_is_no_principal() {
 }
 
 #[tokio::test]
+async fn another_account_pulls_what_the_repositorys_policy_admits_and_pushes_nothing() {
+    let mut registry = Registry::new().await;
+    registry.tag("v1", &registry.manifest(b"one").await).await;
+    let (account, token) = another_account(&registry).await;
+    registry.authorization = format!("Basic {token}");
+    let denied = registry.ask("GET", "/manifests/v1", &[], b"").await;
+    assert_eq!(denied.error(), (403, "DENIED".to_owned()), "its own policies are not enough");
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": {"AWS": format!("arn:aws:iam::{account}:root")},
+        "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"],
+    }]});
+    let set = registry.client.set_repository_policy().repository_name("app").policy_text(policy.to_string());
+    set.send().await.expect("a policy");
+    let manifest = registry.ask("GET", "/manifests/v1", &[], b"").await;
+    assert_eq!(manifest.status, 200);
+    let layer = manifest.json()["layers"][0]["digest"].as_str().expect("a layer").to_owned();
+    assert_eq!(registry.ask("GET", &format!("/blobs/{layer}"), &[], b"").await.status, 307);
+    let push = registry.ask("POST", "/blobs/uploads/", &[], b"").await;
+    assert_eq!(push.error(), (403, "DENIED".to_owned()));
+    let words = push.json()["errors"][0]["message"].as_str().unwrap_or_default().to_owned();
+    assert!(words.contains("ecr:InitiateLayerUpload") && words.contains(":repository/app"), "{words}");
+}
+
+/// A new account of the organization, and a token of its administrator's.
+async fn another_account(registry: &Registry) -> (String, String) {
+    let config = registry.aws.admin().await;
+    let organizations = aws_sdk_organizations::Client::new(&config);
+    organizations.create_organization().send().await.expect("an organization");
+    registry.aws.sandbox.advance(3600.0);
+    let create = organizations.create_account().account_name("dev").email("dev@example.com");
+    let status = create.send().await.expect("a request").create_account_status.expect("a status");
+    registry.aws.sandbox.advance(10.0);
+    let done =
+        organizations.describe_create_account_status().create_account_request_id(status.id.expect("an id"));
+    let done = done.send().await.expect("a status").create_account_status.expect("a status");
+    let account = done.account_id.expect("an account");
+    registry.aws.sandbox.advance(10.0);
+    let role = format!("arn:aws:iam::{account}:role/OrganizationAccountAccessRole");
+    let client = Client::new(&registry.aws.assume(&config, &role).await);
+    let token = client.get_authorization_token().send().await.expect("a token");
+    (account, token.authorization_data()[0].authorization_token().expect("a token").to_owned())
+}
+
+#[tokio::test]
 async fn skopeo_copies_in_inspects_and_copies_out() {
     let registry = Registry::new().await;
     let directory = TempDir::new().expect("a directory");
