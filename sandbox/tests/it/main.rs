@@ -5,4 +5,6 @@ mod world;
 mod denials;
 mod iam;
 mod sts;
+mod appconfig;
+mod ecr;
 mod wire;
