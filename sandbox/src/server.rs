@@ -8,6 +8,7 @@ use crate::faults::{self, Kind, Rule, Seen};
 use crate::latency::Latency;
 use crate::record::{Record, Recorder};
 use crate::registry;
+use crate::runtime;
 use crate::services;
 use crate::wire::{self, Reply, Target};
 use crate::world::World;
@@ -90,7 +91,18 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Re
     if let Some(rest) = path.strip_prefix("/_sandbox/") {
         return Ok(respond(control::answer(&shared, rest, &parts, &body)));
     }
+    if let Some(token) = path.strip_prefix("/_credentials/") {
+        return Ok(respond(task_credentials(&shared, token)));
+    }
     api(&shared, parts, body).await.map(respond)
+}
+
+/// What a container asks for its task role's credentials with.
+fn task_credentials(shared: &Shared, token: &str) -> Reply {
+    match runtime::credentials(&mut shared.world(), token) {
+        Some(credentials) => Reply::new(200, "application/json", credentials.to_string()),
+        None => Reply::new(404, "text/plain", "no credentials for this task"),
+    }
 }
 
 fn too_large() -> Reply {

@@ -178,3 +178,6 @@ fn over_quota(what: &str, quota: usize) -> Fault {
     let message = format!("The number of {what} exceeds the maximum allowed: {quota}");
     Fault::new("ServiceQuotaExceededException", message)
 }
+
+#[cfg(test)]
+mod tests;
