@@ -2,4 +2,6 @@
 
 mod world;
 
+mod logs;
+mod organizations;
 mod wire;
