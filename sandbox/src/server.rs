@@ -9,7 +9,8 @@ use crate::latency::Latency;
 use crate::record::{Record, Recorder};
 use crate::registry;
 use crate::runtime;
-use crate::services;
+use crate::services::identity::pages;
+use crate::services::{self, organizations};
 use crate::wire::{self, Reply, Target};
 use crate::world::World;
 use bytes::Bytes;
@@ -98,6 +99,10 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Re
     }
     if let Some(token) = path.strip_prefix("/_credentials/") {
         return Ok(respond(task_credentials(&shared, token)));
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    if let Some(page) = pages::handle(&mut shared.world(), parts.method.as_str(), &path, query, &body) {
+        return Ok(respond(Reply { status: page.status, headers: page.headers, body: page.html.into() }));
     }
     api(&shared, parts, body).await.map(respond)
 }
@@ -262,6 +267,10 @@ fn authenticate(
         return Ok(());
     }
     let known = auth::authenticate(&shared.world(), parts, body)?;
+    if organizations::suspended(&shared.world(), &known.caller.account) {
+        let said = "The security token included in the request is invalid.";
+        return Err(Fault::new("UnrecognizedClientException", said));
+    }
     trail.region = known.region;
     trail.caller = Some(known.caller);
     Ok(())

@@ -2,9 +2,11 @@
 
 mod world;
 
-mod denials;
-mod iam;
-mod sts;
 mod appconfig;
+mod denials;
 mod ecr;
+mod iam;
+mod logs;
+mod organizations;
+mod sts;
 mod wire;
