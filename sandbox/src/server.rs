@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::faults::{self, Kind, Rule, Seen};
 use crate::latency::Latency;
 use crate::record::{Record, Recorder};
+use crate::registry;
 use crate::runtime;
 use crate::services;
 use crate::wire::{self, Reply, Target};
@@ -79,7 +80,7 @@ impl Shared {
 pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
     let path = request.uri().path().to_owned();
     if path == "/v2" || path.starts_with("/v2/") {
-        return registry(&shared, request).await;
+        return registry::serve(&shared, request).await;
     }
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, BODY_LIMIT).collect().await {
@@ -94,10 +95,6 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Re
         return Ok(respond(task_credentials(&shared, token)));
     }
     api(&shared, parts, body).await.map(respond)
-}
-
-async fn registry(_shared: &Arc<Shared>, _request: Request<Incoming>) -> Result<Response<Body>, Cut> {
-    Ok(respond(Reply::new(501, "text/plain", "the registry is not there yet")))
 }
 
 /// What a container asks for its task role's credentials with.
@@ -255,7 +252,7 @@ fn authenticate(
     trail: &mut Trail,
 ) -> Result<(), Fault> {
     trail.region = "us-east-1".to_owned();
-    if target.operation.authtype.as_deref() == Some("none") || auth::takes_unsigned(target.name) {
+    if target.operation.authtype.as_deref() == Some("none") {
         trail.region = shared.world().settings.region.clone();
         return Ok(());
     }

@@ -1,1 +1,11 @@
+//! `cargo xtask`: from one AWS account to a running application, and back.
+
+#![expect(dead_code, reason = "no command uses the engine yet")]
+
+mod diff;
+mod engine;
+mod graph;
+mod report;
+mod resource;
+
 fn main() {}
