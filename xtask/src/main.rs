@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "no command uses the engine yet")]
 
+mod aws;
 mod diff;
 mod engine;
 mod graph;
