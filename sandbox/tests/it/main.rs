@@ -2,4 +2,7 @@
 
 mod world;
 
+mod denials;
+mod iam;
+mod sts;
 mod wire;
