@@ -4,5 +4,7 @@
 mod config;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod names;
+#[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
+mod policy;
 
 fn main() {}
