@@ -7,6 +7,8 @@ use crate::fault::Fault;
 use crate::faults::{self, Kind, Rule, Seen};
 use crate::latency::Latency;
 use crate::record::{Record, Recorder};
+use crate::registry;
+use crate::runtime;
 use crate::services;
 use crate::wire::{self, Reply, Target};
 use crate::world::World;
@@ -78,7 +80,7 @@ impl Shared {
 pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
     let path = request.uri().path().to_owned();
     if path == "/v2" || path.starts_with("/v2/") {
-        return registry(&shared, request).await;
+        return registry::serve(&shared, request).await;
     }
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, BODY_LIMIT).collect().await {
@@ -89,11 +91,18 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Re
     if let Some(rest) = path.strip_prefix("/_sandbox/") {
         return Ok(respond(control::answer(&shared, rest, &parts, &body)));
     }
+    if let Some(token) = path.strip_prefix("/_credentials/") {
+        return Ok(respond(task_credentials(&shared, token)));
+    }
     api(&shared, parts, body).await.map(respond)
 }
 
-async fn registry(_shared: &Arc<Shared>, _request: Request<Incoming>) -> Result<Response<Body>, Cut> {
-    Ok(respond(Reply::new(501, "text/plain", "the registry is not there yet")))
+/// What a container asks for its task role's credentials with.
+fn task_credentials(shared: &Shared, token: &str) -> Reply {
+    match runtime::credentials(&mut shared.world(), token) {
+        Some(credentials) => Reply::new(200, "application/json", credentials.to_string()),
+        None => Reply::new(404, "text/plain", "no credentials for this task"),
+    }
 }
 
 fn too_large() -> Reply {
@@ -243,7 +252,7 @@ fn authenticate(
     trail: &mut Trail,
 ) -> Result<(), Fault> {
     trail.region = "us-east-1".to_owned();
-    if target.operation.authtype.as_deref() == Some("none") || auth::takes_unsigned(target.name) {
+    if target.operation.authtype.as_deref() == Some("none") {
         trail.region = shared.world().settings.region.clone();
         return Ok(());
     }

@@ -1,16 +1,19 @@
-//! `cargo xtask`: bootstrap, look after and tear down the environment.
+//! `cargo xtask`: from one AWS account to a running application, and back.
 
-#[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
+#![expect(dead_code, unused_imports, reason = "no command uses the engine yet")]
+
+mod aws;
 mod config;
-#[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
+mod diff;
 mod draft;
-#[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
+mod engine;
+mod graph;
+mod image;
 mod interview;
-#[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod names;
-#[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod policy;
-#[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
+mod report;
+mod resource;
 mod ui;
 
 fn main() {}

@@ -17,6 +17,7 @@ pub mod identity;
 pub mod logs;
 pub mod organizations;
 pub mod sts;
+pub mod tags;
 
 /// Hands a request to its service.
 pub fn handle(call: &mut Call) -> Answer {

@@ -8,13 +8,14 @@ use sandbox::{Options, Sandbox};
 use tempfile::TempDir;
 
 /// A sandbox and the directory that goes with it.
-pub struct Aws {
-    pub sandbox: Sandbox,
-    pub directory: TempDir,
+pub(crate) struct Aws {
+    pub(crate) sandbox: Sandbox,
+    #[expect(dead_code, reason = "it lives as long as the sandbox")]
+    pub(crate) directory: TempDir,
 }
 
 /// Starts one, 600 times faster than AWS and without throttles.
-pub async fn start() -> Aws {
+pub(crate) async fn start() -> Aws {
     start_with(|options| {
         options.scale = 600.0;
         options.settings.throttles = false;
@@ -22,7 +23,7 @@ pub async fn start() -> Aws {
     .await
 }
 
-pub async fn start_with(change: impl FnOnce(&mut Options)) -> Aws {
+pub(crate) async fn start_with(change: impl FnOnce(&mut Options)) -> Aws {
     let directory = TempDir::new().expect("a temporary directory");
     let mut options = Options::new(directory.path());
     change(&mut options);
@@ -31,19 +32,19 @@ pub async fn start_with(change: impl FnOnce(&mut Options)) -> Aws {
 
 impl Aws {
     /// What the management account's admin user would have.
-    pub async fn admin(&self) -> SdkConfig {
+    pub(crate) async fn admin(&self) -> SdkConfig {
         let keys = iam::admin_keys(&self.sandbox.world());
         self.config(credentials(keys.access_key_id, keys.secret_access_key, None)).await
     }
 
     /// What the management account's root would have.
-    pub async fn root(&self) -> SdkConfig {
+    pub(crate) async fn root(&self) -> SdkConfig {
         let keys = iam::root_keys(&self.sandbox.world());
         self.config(credentials(keys.access_key_id, keys.secret_access_key, None)).await
     }
 
     /// A configuration for these credentials, without retries: a story sees every refusal.
-    pub async fn config(&self, credentials: Credentials) -> SdkConfig {
+    pub(crate) async fn config(&self, credentials: Credentials) -> SdkConfig {
         aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(Builder::new().build_http())
             .region(Region::new("eu-west-1"))
@@ -55,7 +56,7 @@ impl Aws {
     }
 
     /// A session of `OrganizationAccountAccessRole`, or another role, in an account.
-    pub async fn assume(&self, from: &SdkConfig, role_arn: &str) -> SdkConfig {
+    pub(crate) async fn assume(&self, from: &SdkConfig, role_arn: &str) -> SdkConfig {
         let sts = aws_sdk_sts::Client::new(from);
         let request = sts.assume_role().role_arn(role_arn).role_session_name("story");
         let answer = request.send().await.expect("assume the role");

@@ -1,0 +1,194 @@
+//! The app's binary, built by cargo so that it runs alone and comes out the same in every directory.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::process::Command;
+
+use super::{Linkage, Source, cargo, elf, fingerprint};
+
+const PROFILE: &str = "image";
+
+/// One more crate is compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BuildProgress {
+    pub(crate) compiled: usize,
+    pub(crate) name: String,
+}
+
+/// What cargo did: the binary it made, and what the compiler said against the source.
+#[derive(Default)]
+struct Outcome {
+    binary: Option<PathBuf>,
+    errors: String,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "reason")]
+enum Message {
+    #[serde(rename = "compiler-artifact")]
+    Artifact { target: Target, executable: Option<PathBuf> },
+    #[serde(rename = "compiler-message")]
+    Diagnosed { message: Diagnostic },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Diagnostic {
+    level: String,
+    rendered: Option<String>,
+}
+
+/// Builds the binary and proves that it can run in an image that holds nothing else.
+///
+/// Fails with the compiler's own output when the source does not compile.
+pub(crate) async fn build(
+    source: &Source,
+    linkage: Linkage,
+    progress: &dyn Fn(BuildProgress),
+) -> Result<PathBuf> {
+    let binary = run(command(source, linkage).await?, progress).await?;
+    let binary = binary.with_context(|| format!("find the binary `{0}` of package `{0}`", source.package))?;
+    let bytes = std::fs::read(&binary).with_context(|| format!("read `{}`", binary.display()))?;
+    elf::check(&bytes, source.platform).with_context(|| format!("use `{}` in an image", binary.display()))?;
+    only_covered(source, &binary).await?;
+    Ok(binary)
+}
+
+/// Everything but the compiler that decides how cargo builds, for the fingerprint.
+pub(crate) fn settings(linkage: Linkage) -> String {
+    format!("{PROFILE} {:?}", codegen(linkage))
+}
+
+fn codegen(_linkage: Linkage) -> [&'static str; 2] {
+    ["-C", "target-feature=+crt-static"]
+}
+
+async fn command(source: &Source, linkage: Linkage) -> Result<Command> {
+    let mut command = cargo::cargo(&source.root);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| changes_the_build(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    let prefixes = prefixes(source).await?;
+    let maps = |option: &'static str| prefixes.iter().map(move |(from, to)| format!("{option}={from}={to}"));
+    let flags: Vec<String> =
+        codegen(linkage).map(str::to_owned).into_iter().chain(maps("--remap-path-prefix")).collect();
+    let c_flags: Vec<String> = maps("-ffile-prefix-map").collect();
+    let target = source.platform.target(linkage);
+    command
+        .arg(if linkage == Linkage::Zigbuild { "zigbuild" } else { "build" })
+        .args(["--locked", "--quiet", "--message-format", "json", "--profile", PROFILE, "--target", target])
+        .args(["--package", &source.package, "--bin", &source.package])
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+        .env(format!("CFLAGS_{}", target.replace('-', "_")), c_flags.join(" "))
+        .env("CARGO_INCREMENTAL", "0");
+    Ok(command)
+}
+
+/// Settings of one person's shell must not decide what everybody gets.
+fn changes_the_build(variable: &str) -> bool {
+    variable.starts_with("CARGO_PROFILE_")
+        || variable.ends_with("RUSTFLAGS")
+        || variable == "CARGO_BUILD_TARGET"
+}
+
+/// The directories of this machine that would end up in the binary's messages, and what stands there instead.
+/// The last that fits counts.
+async fn prefixes(source: &Source) -> Result<Vec<(String, String)>> {
+    let (rustc, sysroot) = (cargo::rustc_version(&source.root).await?, cargo::sysroot(&source.root).await?);
+    let places = cargo::places(&source.root).await?;
+    let root = source.root.canonicalize().with_context(|| format!("find `{}`", source.root.display()))?;
+    let pairs = [
+        (root, "/source".to_owned()),
+        (places.target_directory, "/target".to_owned()),
+        (places.cargo_home, "/cargo".to_owned()),
+        (sysroot.join("lib/rustlib/src/rust"), format!("/rustc/{}", rustc.commit)),
+    ];
+    Ok(pairs.into_iter().map(|(from, to)| (from.display().to_string(), to)).collect())
+}
+
+async fn run(mut command: Command, progress: &dyn Fn(BuildProgress)) -> Result<Option<PathBuf>> {
+    let mut cargo = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("run cargo")?;
+    let stdout = cargo.stdout.take().context("read what cargo says")?;
+    let mut stderr = cargo.stderr.take().context("read what cargo says")?;
+    let mut said = String::new();
+    let (outcome, _) =
+        futures::try_join!(follow(stdout, progress), async { Ok(stderr.read_to_string(&mut said).await?) })?;
+    refuse(cargo.wait().await?, &outcome.errors, &said)?;
+    Ok(outcome.binary)
+}
+
+async fn follow(stdout: impl AsyncRead + Unpin, progress: &dyn Fn(BuildProgress)) -> Result<Outcome> {
+    let mut lines = BufReader::new(stdout).lines();
+    let mut outcome = Outcome::default();
+    let mut compiled = 0;
+    while let Some(line) = lines.next_line().await? {
+        // A build script may print what is not cargo's.
+        match serde_json::from_str(&line).unwrap_or(Message::Other) {
+            Message::Artifact { target, executable } => {
+                compiled += 1;
+                outcome.binary = executable.or(outcome.binary);
+                progress(BuildProgress { compiled, name: target.name });
+            }
+            Message::Diagnosed { message } if message.level == "error" => {
+                outcome.errors.push_str(&message.rendered.unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    Ok(outcome)
+}
+
+fn refuse(status: ExitStatus, errors: &str, said: &str) -> Result<()> {
+    if !status.success() {
+        bail!("cargo could not build it:\n{}", format!("{errors}\n{said}").trim());
+    }
+    Ok(())
+}
+
+/// Refuses a binary made of files that the fingerprint does not cover: changing them would go unnoticed.
+async fn only_covered(source: &Source, binary: &Path) -> Result<()> {
+    let notes = binary.with_extension("d");
+    let text = std::fs::read_to_string(&notes).with_context(|| format!("read `{}`", notes.display()))?;
+    let mut covered = BTreeSet::new();
+    for package in cargo::used_packages(&source.root, &source.package).await? {
+        covered.extend(fingerprint::files(package.directory()).await?.into_values());
+    }
+    let target = cargo::places(&source.root).await?.target_directory;
+    let missed = made_of(&text).find(|it| !covered.contains(it) && !it.starts_with(&target) && it.is_file());
+    let said = missed.map(|it| it.display().to_string()).unwrap_or_default();
+    ensure!(
+        said.is_empty(),
+        "`{said}` is part of the binary, but a change of it would not be noticed: move it"
+    );
+    Ok(())
+}
+
+/// The files named in cargo's dep-info, `binary: file file…`, blanks in names escaped.
+fn made_of(dep_info: &str) -> impl Iterator<Item = PathBuf> {
+    let files = dep_info.split_once(": ").map_or("", |(_, files)| files.lines().next().unwrap_or_default());
+    let marked = files.replace("\\ ", "\0");
+    let names: Vec<PathBuf> = marked.split(' ').map(|it| PathBuf::from(it.replace('\0', " "))).collect();
+    names.into_iter().filter(|it| !it.as_os_str().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dep_info_names_files_with_blanks() {
+        let files: Vec<PathBuf> = made_of("/t/app: /a/main.rs /a/two\\ words.rs\n").collect();
+        assert_eq!(files, [PathBuf::from("/a/main.rs"), PathBuf::from("/a/two words.rs")]);
+    }
+}

@@ -1,0 +1,71 @@
+//! The app's image: what it is made of, built, assembled and pushed, with or without a container engine.
+//!
+//! The way through: [`choose`] a builder, take the [`fingerprint`], ask the registry for its tag with
+//! [`push::find`], and only when it is not there [`make`] the image and [`push::push`] it.
+//!
+//! **Architecture Invariant:** nothing here knows AWS; a registry is a base URL, a repository, a user and a password.
+
+mod assemble;
+mod build;
+mod builder;
+mod cargo;
+mod commit;
+mod elf;
+mod engine;
+mod fingerprint;
+mod layer;
+mod lock;
+mod oci;
+pub(crate) mod push;
+mod sbom;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+pub(crate) use assemble::{Contents, assemble};
+pub(crate) use build::{BuildProgress, build};
+pub(crate) use builder::{Builder, BuilderKind, Engine, Host, Linkage, Platform, choose};
+pub(crate) use commit::{Commit, last_commit};
+pub(crate) use fingerprint::{Fingerprint, fingerprint};
+pub(crate) use oci::{Blob, Digest, Image};
+
+/// The port the app listens on inside its container.
+pub(crate) const PORT: u16 = 5000;
+
+/// What is to become an image: one package of the workspace, for one platform.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// The directory of the workspace's `Cargo.toml`.
+    pub(crate) root: PathBuf,
+    /// The package, and the binary in it of the same name.
+    pub(crate) package: String,
+    pub(crate) platform: Platform,
+}
+
+/// Builds and assembles the image, bill of materials included. Nothing leaves this machine.
+///
+/// Fails with the compiler's output when the source does not compile, and when what was built could not run alone.
+pub(crate) async fn make(
+    source: &Source,
+    builder: &Builder,
+    progress: &dyn Fn(BuildProgress),
+) -> Result<Image> {
+    let mut image = match builder {
+        Builder::Engine(engine) => engine::build(source, *engine).await?,
+        Builder::Native(linkage) => native(source, *linkage, progress).await?,
+    };
+    image.sbom = Some(sbom::sbom(source, builder).await?);
+    Ok(image)
+}
+
+async fn native(source: &Source, linkage: Linkage, progress: &dyn Fn(BuildProgress)) -> Result<Image> {
+    let binary = build(source, linkage, progress).await?;
+    let commit = last_commit(source).await?;
+    let binary = std::fs::read(&binary).with_context(|| format!("read `{}`", binary.display()))?;
+    let name = source.package.clone();
+    let contents = Contents { name, binary, platform: source.platform, commit };
+    tokio::task::spawn_blocking(move || assemble(&contents)).await?
+}

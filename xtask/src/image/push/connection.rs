@@ -1,0 +1,140 @@
+//! One registry and the client that speaks to it: every request bounded in time, every refusal in our words.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use futures::stream::{self, StreamExt as _};
+use http::HeaderValue;
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::errors::OciDistributionError;
+use oci_client::manifest::OciImageIndex;
+use oci_client::{Client, Reference, RegistryOperation};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::{Blob, Digest, PushError, Registry};
+
+/// How often one blob is sent before the push gives up.
+const ATTEMPTS: u32 = 3;
+/// The granularity of the progress.
+const PIECE: usize = 64 * 1024;
+
+pub(super) struct Connection<'registry> {
+    client: Client,
+    registry: &'registry Registry,
+}
+
+impl<'registry> Connection<'registry> {
+    /// Shows our password. Left to itself, oci-client takes a connection cut at this moment for a registry that wants
+    /// none.
+    pub(super) async fn open(registry: &'registry Registry) -> Result<Self, PushError> {
+        // Only the first of the process counts, and all want the same.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let config = ClientConfig {
+            protocol: if registry.plain_http { ClientProtocol::Http } else { ClientProtocol::Https },
+            use_monolithic_push: true,
+            connect_timeout: Some(Duration::from_secs(10)),
+            ..ClientConfig::default()
+        };
+        let connection = Connection { client: Client::try_from(config)?, registry };
+        let (any, auth) = (registry.reference("latest"), registry.auth());
+        for operation in [RegistryOperation::Pull, RegistryOperation::Push] {
+            connection.heard(connection.client.auth(&any, &auth, operation)).await?;
+        }
+        Ok(connection)
+    }
+
+    /// The digest of what `tag` names.
+    pub(super) async fn find(&self, tag: &str) -> Result<Option<Digest>, PushError> {
+        let (reference, auth) = (self.registry.reference(tag), self.registry.auth());
+        match self.heard(self.client.fetch_manifest_digest(&reference, &auth)).await {
+            Ok(digest) => Ok(Some(Digest::parse(&digest).context("read the registry's digest")?)),
+            Err(PushError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn manifest(&self, digest: &Digest, media_type: &str) -> Result<Blob, PushError> {
+        let (reference, auth) = (self.registry.reference(digest.as_str()), self.registry.auth());
+        let (manifest, _) =
+            self.heard(self.client.pull_manifest_raw(&reference, &auth, &[media_type])).await?;
+        Ok(Blob::new(media_type, manifest))
+    }
+
+    /// What the registry says refers to an image, by its own list or by the tag that stands in for one.
+    pub(super) async fn referrers(&self, image: &Digest) -> Result<OciImageIndex, PushError> {
+        let (host, repository) = (self.registry.host.clone(), self.registry.repository.clone());
+        let reference = Reference::with_digest(host, repository, image.to_string());
+        self.heard(self.client.pull_referrers(&reference, None)).await
+    }
+
+    pub(super) async fn put(&self, tag: &str, manifest: &Blob) -> Result<(), PushError> {
+        let media_type = HeaderValue::from_str(&manifest.media_type).context("name a manifest's type")?;
+        let reference = self.registry.reference(tag);
+        self.heard(self.client.push_manifest_raw(&reference, manifest.data.clone(), media_type)).await?;
+        Ok(())
+    }
+
+    /// Sends a blob unless it is there, again when the connection is cut.
+    pub(super) async fn send(&self, blob: &Blob, progress: &dyn Fn(u64)) -> Result<(), PushError> {
+        let reference = self.registry.reference(blob.digest.as_str());
+        let mut attempt = 1;
+        while !self.heard(self.client.blob_exists(&reference, blob.digest.as_str())).await? {
+            match self.upload(&reference, blob, progress).await {
+                Err(error) if error.passes() && attempt < ATTEMPTS => {
+                    sleep(Duration::from_millis(300) * attempt).await;
+                }
+                other => return other,
+            }
+            attempt += 1;
+        }
+        Ok(())
+    }
+
+    async fn upload(
+        &self,
+        reference: &Reference,
+        blob: &Blob,
+        progress: &dyn Fn(u64),
+    ) -> Result<(), PushError> {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let body = pieces(blob.data.clone()).map(move |piece| {
+            tell.send(piece.len() as u64).ok();
+            Ok(piece)
+        });
+        let size = Some(blob.data.len() as u64);
+        let mut upload =
+            std::pin::pin!(self.client.push_blob_stream(reference, body, blob.digest.as_str(), size));
+        let mut sent = 0;
+        loop {
+            tokio::select! {
+                result = &mut upload => return result.map(drop).map_err(|it| self.refused(it)),
+                Some(piece) = told.recv() => {
+                    sent += piece;
+                    progress(sent);
+                }
+                () = sleep(self.registry.patience) => return Err(PushError::Silent),
+            }
+        }
+    }
+
+    /// Waits for an answer, but not for ever.
+    async fn heard<T>(
+        &self,
+        request: impl Future<Output = Result<T, OciDistributionError>>,
+    ) -> Result<T, PushError> {
+        match timeout(self.registry.patience, request).await {
+            Ok(answer) => answer.map_err(|it| self.refused(it)),
+            Err(_) => Err(PushError::Silent),
+        }
+    }
+
+    fn refused(&self, error: OciDistributionError) -> PushError {
+        PushError::from(error).of(&self.registry.repository)
+    }
+}
+
+fn pieces(data: Bytes) -> impl stream::Stream<Item = Bytes> + Send + 'static {
+    stream::iter((0..data.len()).step_by(PIECE).map(move |at| data.slice(at..data.len().min(at + PIECE))))
+}
