@@ -69,6 +69,11 @@ impl Shared {
         }
     }
 
+    /// The number of the next request, from 1.
+    pub fn number(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// The world, after everything due has happened.
     pub fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(|e| e.into_inner());
@@ -140,7 +145,7 @@ struct Trail {
 
 async fn api(shared: &Shared, parts: Parts, body: Bytes) -> Result<Reply, Cut> {
     let (started, at) = (Instant::now(), shared.world().clock.now());
-    let number = shared.requests.fetch_add(1, Ordering::Relaxed) + 1;
+    let number = shared.number();
     let request_id = format!("00000000-0000-4000-8000-{number:012x}");
     let mut trail = Trail::default();
     let answered = answer(shared, &parts, &body, &request_id, &mut trail).await;

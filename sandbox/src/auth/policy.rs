@@ -135,4 +135,6 @@ fn names_aws(name: &str, who: &Who) -> Says {
 }
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;

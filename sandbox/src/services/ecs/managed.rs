@@ -7,7 +7,6 @@ use crate::auth;
 use crate::call::Call;
 use crate::clock::Time;
 use crate::runtime;
-use crate::services::logs;
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -120,7 +119,7 @@ fn provision(world: &mut World, here: &str, revision: &Revision, role: &str) {
     }
     if let Some(group) = &revision.managed.log_group {
         let (account, region) = here.split_once('/').unwrap_or_default();
-        logs::append(world, &logs::Stream { account, region, group, stream: "ecs" }, &[]);
+        runtime::log_group(world, account, region, group);
     }
     settle(world, here, &revision.arn, Managing::Active, None);
 }
@@ -222,11 +221,4 @@ pub(super) fn show(state: &State, here: &str, revision: &Revision) -> Value {
             "arn": format!("arn:aws:logs:{region}:{account}:log-group:{name}"), "logGroupName": name,
         }))).collect::<Vec<_>>(),
     })
-}
-
-/// Whether what was made for a service has been removed, or was left behind: for tests.
-#[cfg(test)]
-pub(super) fn states(call: &mut Call, arn: &str) -> Vec<&'static str> {
-    let revisions = super::state(call).revisions.values().filter(|r| r.service == arn);
-    revisions.map(|r| r.managed.status.text()).collect()
 }

@@ -42,6 +42,7 @@ const AWS: &[AwsPolicy] = policies![
     "/service-role/" "AmazonECSTaskExecutionRolePolicy",
     "/service-role/" "AmazonECSInfrastructureRoleforExpressGatewayServices",
     "/service-role/" "AWSAppRunnerServicePolicyForECRAccess",
+    "/aws-service-role/" "AWSOrganizationsServiceTrustPolicy",
 ];
 
 impl AwsPolicy {
@@ -213,7 +214,7 @@ fn uses(call: &Call, arn: &str) -> (usize, usize) {
     (attached, all().filter(|a| a.boundary.as_deref() == Some(arn)).count())
 }
 
-fn described(call: &Call, arn: &str) -> Result<Value, Fault> {
+pub(super) fn described(call: &Call, arn: &str) -> Result<Value, Fault> {
     let (attached, boundary) = uses(call, arn);
     let (name, path, id, created, description) = match (aws(arn), customer(call.world, arn)) {
         (Some(p), _) => (p.name, p.path, aws_id(p.name), MADE, None),

@@ -11,6 +11,7 @@ mod lookup;
 mod managed;
 mod pages;
 mod policies;
+mod reports;
 mod roles;
 mod state;
 mod tags;
@@ -68,6 +69,8 @@ pub fn handle(call: &mut Call) -> Answer {
         "DeleteAccessKey" => users::delete_access_key(call),
         "CreateAccountAlias" => users::create_account_alias(call),
         "ListAccountAliases" => users::list_account_aliases(call),
+        "SimulatePrincipalPolicy" => reports::simulate_principal_policy(call),
+        "GetAccountAuthorizationDetails" => reports::get_account_authorization_details(call),
         "GetAccountSummary" => users::get_account_summary(call),
         _ => Err(Fault::not_implemented(call.service, call.operation)),
     }
@@ -207,7 +210,9 @@ pub fn make_role(world: &mut World, role: NewRole) -> String {
         created: world.clock.now(),
         access: Lagging::new(access, seen_from(world)),
     };
-    let made = Role { entity, description: None, max_session: 3600, linked_to: None, last_used: None };
+    let service = role.path.strip_prefix("/aws-service-role/").map(|path| path.trim_end_matches('/'));
+    let linked_to = service.map(str::to_owned);
+    let made = Role { entity, description: None, max_session: 3600, linked_to, last_used: None };
     let roles = &mut world.iam.entry(role.account.to_owned()).or_default().roles;
     roles.insert(role.name.to_lowercase(), made);
     arn

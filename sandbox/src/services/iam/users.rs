@@ -74,7 +74,7 @@ pub(super) fn delete_user(call: &mut Call) -> Answer {
     Ok(json!({}))
 }
 
-fn shown(user: &Entity) -> Value {
+pub(super) fn shown(user: &Entity) -> Value {
     let access = user.access.latest();
     let boundary = access.boundary.as_ref().map(
         |arn| json!({"PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": arn}),
