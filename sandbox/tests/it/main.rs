@@ -3,9 +3,13 @@
 mod image;
 mod world;
 
+mod appconfig;
 mod apprunner;
 mod denials;
+mod ecr;
 mod ecs;
 mod iam;
+mod logs;
+mod organizations;
 mod sts;
 mod wire;

@@ -6,6 +6,7 @@ use crate::call::{Answer, Call, LOWER};
 use crate::clock::Time;
 use crate::fault::Fault;
 use crate::services::iam::{self, NewRole};
+use crate::services::tags::{borrowed, requested};
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -54,10 +55,10 @@ pub(super) struct AccessRole {
 
 pub(super) fn create(call: &mut Call) -> Answer {
     let tags = tags::given(call)?;
-    let context = tags::request_context(&tags);
-    manage_with(call, "*", &tags::borrowed(&context))?;
+    let context = requested(&tags);
+    manage_with(call, "*", &borrowed(&context))?;
     if !tags.is_empty() {
-        call.allow_with("organizations:TagResource", "*", &tags::borrowed(&context), None)?;
+        call.allow_with("organizations:TagResource", "*", &borrowed(&context), None)?;
     }
     admitted(call)?;
     let creation = begun(call, tags);
