@@ -1,4 +1,5 @@
-#[expect(dead_code, unused_imports, reason = "the commands that use it come next")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the commands that use it come next"))]
+#[expect(unused_imports, reason = "the commands that use it come next")]
 mod image;
 
 fn main() {}
