@@ -9,6 +9,7 @@ pub mod faults;
 pub mod latency;
 pub mod model;
 pub mod record;
+pub mod registry;
 pub mod runtime;
 mod sandbox;
 pub mod server;

@@ -7,6 +7,7 @@ use sandbox::world::Settings;
 use sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A local AWS: strict where AWS is strict, on one loopback port, with everything it keeps in one directory.
@@ -36,8 +37,16 @@ struct Arguments {
     until_stdin_ends: bool,
 }
 
+fn main() -> Result<ExitCode> {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(code) = sandbox::runtime::helper(&given) {
+        return Ok(code.into());
+    }
+    serve().map(|()| ExitCode::SUCCESS)
+}
+
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn serve() -> Result<()> {
     let arguments = Arguments::parse();
     let directory = std::path::absolute(&arguments.directory).context("find the directory")?;
     let settings = Settings {

@@ -4,6 +4,7 @@ use crate::clock::Time;
 use crate::faults::Rule;
 use crate::latency::Latency;
 use crate::record::{Record, Recorder};
+use crate::runtime;
 use crate::server::{self, Shared};
 use crate::world::{Settings, World};
 use crate::{services, snapshot};
@@ -60,7 +61,8 @@ impl Sandbox {
         let end = CancellationToken::new();
         tokio::spawn(accept(listener, shared.clone(), end.clone()));
         tokio::spawn(pass_time(shared.clone(), end.clone()));
-        Ok(Self { address, shared, end, runtime: None })
+        let runtime = tokio::spawn(runtime::run(shared.clone(), end.clone()));
+        Ok(Self { address, shared, end, runtime: Some(runtime) })
     }
 
     /// `http://127.0.0.1:PORT`, for `AWS_ENDPOINT_URL`.

@@ -7,7 +7,10 @@ use crate::fault::Fault;
 use crate::faults::{self, Kind, Rule, Seen};
 use crate::latency::Latency;
 use crate::record::{Record, Recorder};
-use crate::services;
+use crate::registry;
+use crate::runtime;
+use crate::services::identity::pages;
+use crate::services::{self, organizations};
 use crate::wire::{self, Reply, Target};
 use crate::world::World;
 use bytes::Bytes;
@@ -66,6 +69,11 @@ impl Shared {
         }
     }
 
+    /// The number of the next request, from 1.
+    pub fn number(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// The world, after everything due has happened.
     pub fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(|e| e.into_inner());
@@ -78,7 +86,7 @@ impl Shared {
 pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
     let path = request.uri().path().to_owned();
     if path == "/v2" || path.starts_with("/v2/") {
-        return registry(&shared, request).await;
+        return registry::serve(&shared, request).await;
     }
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, BODY_LIMIT).collect().await {
@@ -89,11 +97,22 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Re
     if let Some(rest) = path.strip_prefix("/_sandbox/") {
         return Ok(respond(control::answer(&shared, rest, &parts, &body)));
     }
+    if let Some(token) = path.strip_prefix("/_credentials/") {
+        return Ok(respond(task_credentials(&shared, token)));
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    if let Some(page) = pages::handle(&mut shared.world(), parts.method.as_str(), &path, query, &body) {
+        return Ok(respond(Reply { status: page.status, headers: page.headers, body: page.html.into() }));
+    }
     api(&shared, parts, body).await.map(respond)
 }
 
-async fn registry(_shared: &Arc<Shared>, _request: Request<Incoming>) -> Result<Response<Body>, Cut> {
-    Ok(respond(Reply::new(501, "text/plain", "the registry is not there yet")))
+/// What a container asks for its task role's credentials with.
+fn task_credentials(shared: &Shared, token: &str) -> Reply {
+    match runtime::credentials(&mut shared.world(), token) {
+        Some(credentials) => Reply::new(200, "application/json", credentials.to_string()),
+        None => Reply::new(404, "text/plain", "no credentials for this task"),
+    }
 }
 
 fn too_large() -> Reply {
@@ -126,7 +145,7 @@ struct Trail {
 
 async fn api(shared: &Shared, parts: Parts, body: Bytes) -> Result<Reply, Cut> {
     let (started, at) = (Instant::now(), shared.world().clock.now());
-    let number = shared.requests.fetch_add(1, Ordering::Relaxed) + 1;
+    let number = shared.number();
     let request_id = format!("00000000-0000-4000-8000-{number:012x}");
     let mut trail = Trail::default();
     let answered = answer(shared, &parts, &body, &request_id, &mut trail).await;
@@ -243,11 +262,15 @@ fn authenticate(
     trail: &mut Trail,
 ) -> Result<(), Fault> {
     trail.region = "us-east-1".to_owned();
-    if target.operation.authtype.as_deref() == Some("none") || auth::takes_unsigned(target.name) {
+    if target.operation.authtype.as_deref() == Some("none") {
         trail.region = shared.world().settings.region.clone();
         return Ok(());
     }
     let known = auth::authenticate(&shared.world(), parts, body)?;
+    if organizations::suspended(&shared.world(), &known.caller.account) {
+        let said = "The security token included in the request is invalid.";
+        return Err(Fault::new("UnrecognizedClientException", said));
+    }
     trail.region = known.region;
     trail.caller = Some(known.caller);
     Ok(())

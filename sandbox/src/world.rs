@@ -62,8 +62,12 @@ pub struct Settings {
     pub iam_propagation: f64,
     /// Seconds (AWS's) that an account creation takes.
     pub account_creation: f64,
+    /// Seconds (AWS's) after CreateOrganization in which CreateAccount answers FinalizingOrganizationException.
+    pub organization_finalizing: f64,
     /// Whether the organization has an Identity Center instance.
     pub identity_center: bool,
+    /// Whether its people come from an external identity source: then the API cannot change them.
+    pub external_identity_source: bool,
     /// Whether an organization with all features exists from the start.
     pub organization: bool,
 }
@@ -82,7 +86,9 @@ impl Default for Settings {
             throttles: true,
             iam_propagation: 10.0,
             account_creation: 60.0,
+            organization_finalizing: 15.0,
             identity_center: false,
+            external_identity_source: false,
             organization: false,
         }
     }

@@ -17,6 +17,7 @@ pub mod identity;
 pub mod logs;
 pub mod organizations;
 pub mod sts;
+pub mod tags;
 
 /// Hands a request to its service.
 pub fn handle(call: &mut Call) -> Answer {
@@ -37,6 +38,7 @@ pub fn handle(call: &mut Call) -> Answer {
 
 /// Lets everything happen that is due.
 pub fn tick(world: &mut World) {
+    iam::tick(world);
     organizations::tick(world);
     identity::tick(world);
     appconfig::tick(world);

@@ -2,4 +2,11 @@
 
 mod world;
 
+mod appconfig;
+mod denials;
+mod ecr;
+mod iam;
+mod logs;
+mod organizations;
+mod sts;
 mod wire;

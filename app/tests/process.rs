@@ -1,0 +1,94 @@
+//! Stories of the program itself: its environment, its log, its signals.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on ends here")]
+
+#[path = "../../live-config/tests/fake/mod.rs"]
+#[expect(dead_code, reason = "shared with the stories of `live-config`, which need all of it")]
+mod fake;
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use fake::Fake;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdout, Command};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_app"));
+    command.env_clear().stdout(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+fn running(fake: &Fake) -> Child {
+    let source = fake.source();
+    let mut command = command();
+    command
+        .env("APPCONFIGAPPNAME", source.application)
+        .env("APPCONFIGCONF", source.profile)
+        .env("APPCONFIGENV", source.environment)
+        .env("APPCONFIGREADROLE", source.read_role)
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ACCESS_KEY_ID", "AKIABASE")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_ENDPOINT_URL", &fake.url)
+        .env("PORT", "0");
+    command.spawn().unwrap()
+}
+
+/// Reads the log until a line says `message`; every line is a JSON object.
+async fn until_logged(log: &mut Lines<BufReader<ChildStdout>>, message: &str) -> serde_json::Value {
+    let found = async {
+        while let Some(line) = log.next_line().await.unwrap() {
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if line["message"].as_str().is_some_and(|text| text.contains(message)) {
+                return line;
+            }
+        }
+        panic!("the log ended without `{message}`")
+    };
+    tokio::time::timeout(PATIENCE, found).await.unwrap()
+}
+
+#[tokio::test]
+async fn missing_variables_are_one_error_and_the_program_ends() {
+    let mut child = command().env("APPCONFIGENV", "development").env("PORT", "none").spawn().unwrap();
+    let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
+    let error = until_logged(&mut log, "failed to start").await;
+    assert_eq!(
+        error["message"],
+        "failed to start: APPCONFIGAPPNAME is not set, APPCONFIGCONF is not set, APPCONFIGREADROLE is not set, \
+         AWS_REGION is not set, PORT is `none`, not a port"
+    );
+    assert_eq!(child.wait().await.unwrap().code(), Some(1));
+}
+
+#[tokio::test]
+async fn each_signal_ends_the_streams_and_the_program_well() {
+    for signal in ["-TERM", "-INT"] {
+        let fake = Fake::start().await;
+        fake.deploy("v1", r#"{"boolEnableLimitResults": true, "intResultLimit": 2}"#);
+        let mut child = running(&fake);
+        let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = until_logged(&mut log, "listening").await["address"].as_str().unwrap().to_owned();
+        until_logged(&mut log, "configuration taken").await;
+        let port = address.rsplit(':').next().unwrap();
+
+        let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).await.unwrap();
+        stream.write_all(b"GET /events HTTP/1.1\r\nhost: app\r\n\r\n").await.unwrap();
+        let mut first = [0; 15];
+        stream.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200 OK");
+
+        let sent =
+            Command::new("kill").arg(signal).arg(child.id().unwrap().to_string()).status().await.unwrap();
+        assert!(sent.success());
+        let ended = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+        assert_eq!(ended.code(), Some(0), "{signal}");
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.unwrap();
+        assert!(rest.ends_with(b"0\r\n\r\n"), "the stream ends as a whole answer");
+    }
+}

@@ -1,0 +1,369 @@
+//! The one door to the SDK: whose credentials, which account, which Region, and what an error means.
+//!
+//! **Architecture Invariant:** the SDK is named here and in `resources/` only. Every client belongs to a [`Door`],
+//! and a door opens after STS has proved which account is behind it.
+
+use crate::resource::{Busy, NotVisible};
+use anyhow::{Context, Error, Result, bail};
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use serde::Serialize;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+mod fence;
+
+/// How a run reaches AWS.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reach {
+    /// The profile of the caller; the SDK's default chain where absent.
+    pub(crate) profile: Option<String>,
+    pub(crate) region: String,
+    /// The only endpoint that requests may go to. Absent: AWS, or what the SDK's own settings say.
+    pub(crate) only: Option<String>,
+}
+
+/// AWS as the person who calls sees it, and a door into each account.
+pub(crate) struct Aws {
+    pub(crate) region: String,
+    pub(crate) caller: Identity,
+    base: SdkConfig,
+    doors: RefCell<HashMap<(String, Access), Rc<OnceCell<Rc<Door>>>>>,
+    pub(crate) accounts: Listing<aws_sdk_organizations::types::Account>,
+    pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
+}
+
+/// Who STS says we are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Identity {
+    pub(crate) account: String,
+    pub(crate) arn: String,
+}
+
+/// How to get into an account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub(crate) enum Access {
+    /// By assuming a role of that account, by its name, from the caller's credentials.
+    Role(String),
+    /// By a profile of the shared config file.
+    Profile(String),
+}
+
+/// Clients for one account, behind which STS has proved that account to be.
+pub(crate) struct Door {
+    pub(crate) account: String,
+    config: SdkConfig,
+}
+
+impl Aws {
+    /// Finds the caller's credentials and asks STS whose they are. Reads nothing else.
+    pub(crate) async fn connect(reach: &Reach) -> Result<Self> {
+        let base = load(reach).await?;
+        let caller = identity(&base).await.context("find out whose credentials these are")?;
+        let doors = RefCell::default();
+        let (accounts, requests) = Default::default();
+        Ok(Self { region: reach.region.clone(), caller, base, doors, accounts, requests })
+    }
+
+    /// The caller's own account: the management account, where there is an organization.
+    pub(crate) fn organizations(&self) -> aws_sdk_organizations::Client {
+        aws_sdk_organizations::Client::new(&self.base)
+    }
+
+    /// The door into an account. Fails with [`Busy`] while its role cannot be assumed yet.
+    pub(crate) async fn door(&self, account: &str, access: &Access) -> Result<Rc<Door>> {
+        let key = (account.to_owned(), access.clone());
+        let cell = self.doors.borrow_mut().entry(key).or_default().clone();
+        cell.get_or_try_init(|| self.open(account, access)).await.cloned()
+    }
+
+    async fn open(&self, account: &str, access: &Access) -> Result<Rc<Door>> {
+        let config = self.config(account, access).await?;
+        let found = identity(&config).await.with_context(|| format!("get into account {account}"))?;
+        if found.account != account {
+            bail!("{access} leads to account {}, and not to {account}", found.account);
+        }
+        Ok(Rc::new(Door { account: account.to_owned(), config }))
+    }
+
+    async fn config(&self, account: &str, access: &Access) -> Result<SdkConfig> {
+        match access {
+            Access::Role(_) if account == self.caller.account => Ok(self.base.clone()),
+            Access::Role(role) => {
+                let arn = format!("arn:aws:iam::{account}:role/{role}");
+                let assume = AssumeRoleProvider::builder(arn).session_name(SESSION).configure(&self.base);
+                let provider =
+                    aws_credential_types::provider::SharedCredentialsProvider::new(assume.build().await);
+                // An identity cache of its own: the caller's would answer with the caller's credentials.
+                let cache = aws_config::identity::IdentityCache::lazy().build();
+                let builder = self.base.to_builder();
+                Ok(builder.credentials_provider(provider).identity_cache(cache).build())
+            }
+            Access::Profile(name) => {
+                let reach = Reach { profile: Some(name.clone()), region: self.region.clone(), only: None };
+                let only = fence::of(&self.base);
+                load(&Reach { only, ..reach }).await
+            }
+        }
+    }
+}
+
+/// The name of our sessions, as CloudTrail shows it.
+const SESSION: &str = "foothold";
+
+/// How long one attempt of a call may take.
+const ATTEMPT: Duration = Duration::from_secs(30);
+
+/// The SDK's configuration, with our HTTP client: without it every call would fail, see `Cargo.toml`.
+async fn load(reach: &Reach) -> Result<SdkConfig> {
+    let https = aws_smithy_http_client::Builder::new();
+    let https = https.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .app_name(AppName::new("foothold")?)
+        .region(Region::new(reach.region.clone()))
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build());
+    loader = match &reach.only {
+        Some(endpoint) => loader.http_client(fence::around(https, endpoint)?).endpoint_url(endpoint),
+        None => loader.http_client(https),
+    };
+    if let Some(profile) = &reach.profile {
+        loader = loader.profile_name(profile);
+    }
+    Ok(loader.load().await)
+}
+
+async fn identity(config: &SdkConfig) -> Result<Identity> {
+    let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+    // A role that was just made is denied for a while, which is no answer yet.
+    let found = answer.map_err(|error| match explain(error) {
+        failure if failure.is(&["AccessDenied"]) || failure.transient => {
+            Error::new(Busy(failure.to_string()))
+        }
+        failure => Error::new(failure),
+    })?;
+    let (account, arn) =
+        (found.account.context("STS names no account")?, found.arn.context("STS names no ARN")?);
+    Ok(Identity { account, arn })
+}
+
+impl Door {
+    pub(crate) fn appconfig(&self) -> aws_sdk_appconfig::Client {
+        aws_sdk_appconfig::Client::new(&self.config)
+    }
+
+    pub(crate) fn apprunner(&self) -> aws_sdk_apprunner::Client {
+        aws_sdk_apprunner::Client::new(&self.config)
+    }
+
+    pub(crate) fn ecr(&self) -> aws_sdk_ecr::Client {
+        aws_sdk_ecr::Client::new(&self.config)
+    }
+
+    pub(crate) fn ecs(&self) -> aws_sdk_ecs::Client {
+        aws_sdk_ecs::Client::new(&self.config)
+    }
+
+    pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
+        aws_sdk_iam::Client::new(&self.config)
+    }
+
+    pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        aws_sdk_cloudwatchlogs::Client::new(&self.config)
+    }
+}
+
+impl Display for Access {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Role(name) => write!(f, "role `{name}`"),
+            Self::Profile(name) => write!(f, "profile `{name}`"),
+        }
+    }
+}
+
+/// A list that many ask for and few calls answer.
+pub(crate) struct Listing<T>(tokio::sync::Mutex<Option<(Instant, Rc<Vec<T>>)>>);
+
+impl<T> Default for Listing<T> {
+    fn default() -> Self {
+        Self(tokio::sync::Mutex::new(None))
+    }
+}
+
+impl<T> Listing<T> {
+    /// A list that was begun at or after `instant`, from a call of somebody else's where there is one.
+    pub(crate) async fn since(
+        &self,
+        instant: Instant,
+        list: impl AsyncFnOnce() -> Result<Vec<T>>,
+    ) -> Result<Rc<Vec<T>>> {
+        let mut last = self.0.lock().await;
+        if let Some((_, known)) = last.as_ref().filter(|(begun, _)| *begun >= instant) {
+            return Ok(known.clone());
+        }
+        let begun = Instant::now();
+        let listed = Rc::new(list().await?);
+        *last = Some((begun, listed.clone()));
+        Ok(listed)
+    }
+}
+
+/// What AWS answered instead of what was asked, or why no answer came.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: String,
+    message: String,
+    request_id: Option<String>,
+    /// No answer, or one that means "later": the same call may go through.
+    pub(crate) transient: bool,
+}
+
+impl Failure {
+    pub(crate) fn is(&self, codes: &[&str]) -> bool {
+        codes.contains(&self.code.as_str())
+    }
+
+    /// Whether AWS's sentence has these words, for errors that share a code.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        self.message.contains(words)
+    }
+
+    fn denied(&self) -> bool {
+        self.is(&["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { code, message, request_id, .. } = self;
+        match (code.is_empty(), message.is_empty()) {
+            (true, _) => f.write_str(message)?,
+            (_, true) => f.write_str(code)?,
+            _ => write!(f, "{code}: {message}")?,
+        }
+        request_id.as_ref().map_or(Ok(()), |id| write!(f, " (request {id})"))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What an SDK error says, in AWS's words.
+pub(crate) fn explain<E>(error: SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let answered = error.raw_response();
+    let request_id = answered.and_then(|r| r.headers().get("x-amzn-requestid")).map(str::to_owned);
+    let status = answered.map_or(0, |r| r.status().as_u16());
+    let refused = assume_role_refusal(&error);
+    let said: &dyn ProvideErrorMetadata = refused.map_or(&error, |refused| refused);
+    let code = said.code().unwrap_or_default().to_owned();
+    let message = match said.message() {
+        Some(message) => message.to_owned(),
+        None if code.is_empty() => {
+            format!("{}", aws_smithy_types::error::display::DisplayErrorContext(&error))
+        }
+        None => String::new(),
+    };
+    let later = ["Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"];
+    let unanswered = matches!(
+        error,
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_)
+    );
+    let transient =
+        unanswered && !hopeless(&error) || status >= 500 && status != 501 || later.contains(&code.as_str());
+    Failure { code, message, request_id, transient }
+}
+
+/// Why STS refused the role that the call was to be made with: deep inside of a call that was never sent.
+fn assume_role_refusal<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e AssumeRoleError> {
+    let chain = std::iter::successors(error.source(), |error| error.source());
+    chain.into_iter().find_map(|error| error.downcast_ref())
+}
+
+/// Credentials that cannot be had, and requests that the fence stopped, will not be better later.
+fn hopeless<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    match error {
+        SdkError::DispatchFailure(failure) => failure.is_user() || failure.is_other(),
+        _ => false,
+    }
+}
+
+type Sent<T, E> = Result<T, SdkError<E, HttpResponse>>;
+
+/// An answer to a reading call: `None` where one of these codes says that it is not there.
+///
+/// Fails with [`NotVisible`] where we may not look, and with [`Busy`] where looking again may help.
+pub(crate) fn read<T, E>(answer: Sent<T, E>, absent: &[&str]) -> Result<Option<T>>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let failure = match answer {
+        Ok(found) => return Ok(Some(found)),
+        Err(error) => explain(error),
+    };
+    match failure {
+        failure if failure.is(absent) => Ok(None),
+        failure if failure.denied() => Err(NotVisible(failure.to_string()).into()),
+        failure if failure.transient => Err(Busy(failure.to_string()).into()),
+        failure => Err(failure.into()),
+    }
+}
+
+/// An answer to a writing call: [`Busy`] where one of these codes, or a lost answer, says to look again.
+pub(crate) fn wrote<T, E>(answer: Sent<T, E>, again: &[&str]) -> Result<T>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    answer.map_err(|error| match explain(error) {
+        failure if failure.is(again) || failure.transient => Busy(failure.to_string()).into(),
+        failure => failure.into(),
+    })
+}
+
+/// An answer to a deleting call: gone already is fine.
+pub(crate) fn gone<T, E>(answer: Sent<T, E>, absent: &[&str], again: &[&str]) -> Result<()>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match answer.map_err(explain) {
+        Ok(_) => Ok(()),
+        Err(failure) if failure.is(absent) => Ok(()),
+        Err(failure) if failure.is(again) || failure.transient => Err(Busy(failure.to_string()).into()),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// The tags that say that a thing is ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Mark {
+    pub(crate) project: String,
+    pub(crate) stage: Option<String>,
+}
+
+impl Mark {
+    pub(crate) const PROJECT: &str = "foothold:project";
+    pub(crate) const STAGE: &str = "foothold:stage";
+
+    /// Key and value of each tag.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let stage = self.stage.as_deref().map(|stage| (Self::STAGE, stage));
+        [(Self::PROJECT, self.project.as_str())].into_iter().chain(stage)
+    }
+
+    /// Whether the tags of a thing say that it belongs to this project.
+    pub(crate) fn is_on<'t>(&self, tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> bool {
+        tags.into_iter().any(|(key, value)| key == Self::PROJECT && value == self.project)
+    }
+}
