@@ -8,6 +8,7 @@ use anyhow::{Context, Error, Result, bail};
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+pub(crate) mod check;
 mod fence;
 
 /// How a run reaches AWS.
@@ -32,17 +34,30 @@ pub(crate) struct Reach {
     pub(crate) region: String,
     /// The only endpoint that requests may go to. Absent: AWS, or what the SDK's own settings say.
     pub(crate) only: Option<String>,
+    /// An access key and its secret instead of the SDK's default chain.
+    pub(crate) keys: Option<(String, String)>,
+}
+
+impl Reach {
+    /// AWS itself, as a profile or the SDK's default chain sees it.
+    pub(crate) fn new(profile: Option<String>, region: &str) -> Self {
+        Self { profile, region: region.to_owned(), ..Self::default() }
+    }
 }
 
 /// AWS as the person who calls sees it, and a door into each account.
 pub(crate) struct Aws {
     pub(crate) region: String,
     pub(crate) caller: Identity,
+    only: Option<String>,
     base: SdkConfig,
-    doors: RefCell<HashMap<(String, Access), Rc<OnceCell<Rc<Door>>>>>,
+    doors: RefCell<HashMap<(String, Access), Opening>>,
     pub(crate) accounts: Listing<aws_sdk_organizations::types::Account>,
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
 }
+
+/// A door that opens once, for all who wait.
+type Opening = Rc<OnceCell<Rc<Door>>>;
 
 /// Who STS says we are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -73,7 +88,7 @@ impl Aws {
         let caller = identity(&base).await.context("find out whose credentials these are")?;
         let doors = RefCell::default();
         let (accounts, requests) = Default::default();
-        Ok(Self { region: reach.region.clone(), caller, base, doors, accounts, requests })
+        Ok(Self { region: reach.region.clone(), only: reach.only.clone(), caller, base, doors, accounts, requests })
     }
 
     /// The caller's own account: the management account, where there is an organization.
@@ -111,9 +126,8 @@ impl Aws {
                 Ok(builder.credentials_provider(provider).identity_cache(cache).build())
             }
             Access::Profile(name) => {
-                let reach = Reach { profile: Some(name.clone()), region: self.region.clone(), only: None };
-                let only = fence::of(&self.base);
-                load(&Reach { only, ..reach }).await
+                let only = self.only.clone();
+                load(&Reach { only, ..Reach::new(Some(name.clone()), &self.region) }).await
             }
         }
     }
@@ -139,6 +153,9 @@ async fn load(reach: &Reach) -> Result<SdkConfig> {
     };
     if let Some(profile) = &reach.profile {
         loader = loader.profile_name(profile);
+    }
+    if let Some((id, secret)) = &reach.keys {
+        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, SESSION));
     }
     Ok(loader.load().await)
 }

@@ -14,6 +14,7 @@ use crate::graph::{Environment, Input, Key};
 use crate::image::PORT;
 use crate::names::{self, Names};
 use crate::policy::{self, Policy};
+use crate::report::Report;
 use crate::resources::*;
 
 /// What the declaration is made from: `foothold.toml`, and the files it speaks of.
@@ -71,6 +72,24 @@ pub(crate) struct Running {
 pub(crate) enum Service {
     Express(Key<ExpressService>),
     AppRunner(Key<AppRunnerService>),
+}
+
+impl Declared {
+    /// Stage and URL of what runs, as far as `url` knows it.
+    pub(crate) fn addresses(&self, url: impl Fn(&Service) -> Option<String>) -> Vec<(String, String)> {
+        let of = |stage: &DeclaredStage| Some((stage.name.clone(), url(&stage.running.as_ref()?.service)?));
+        self.stages.iter().filter_map(of).collect()
+    }
+}
+
+impl Service {
+    /// Where it answers, if it was seen.
+    pub(crate) fn url<T>(&self, report: &Report<T>) -> Option<String> {
+        match self {
+            Self::Express(key) => report.learned(key)?.url.clone(),
+            Self::AppRunner(key) => report.learned(key)?.url.clone(),
+        }
+    }
 }
 
 /// Declares everything; the stages for which `retired` holds as what should no longer exist.

@@ -13,6 +13,7 @@ mod image;
 mod interview;
 mod names;
 mod policy;
+mod probe;
 mod project;
 mod report;
 mod resource;

@@ -33,3 +33,10 @@ fn client() -> Result<reqwest::Client> {
     crate::image::push::provide_crypto();
     Ok(reqwest::Client::builder().timeout(PATIENCE).build()?)
 }
+
+/// What a URL answers, as JSON.
+pub(crate) async fn json(url: &str) -> Result<serde_json::Value> {
+    let answer = client()?.get(url).send().await.with_context(|| format!("ask {url}"))?;
+    let answer = answer.error_for_status().with_context(|| format!("ask {url}"))?;
+    answer.json().await.with_context(|| format!("read what {url} answers"))
+}

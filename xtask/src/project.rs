@@ -52,6 +52,18 @@ impl<'u> Project<'u> {
         Ok(Self { ui, common: common.clone(), workspace, config, reach, pace, stop })
     }
 
+    /// Reads and checks the files, and goes nowhere.
+    pub(crate) fn read(ui: &'u Ui, common: &Common) -> Result<Self> {
+        let mut workspace = Workspace::find()?;
+        policy::check(&workspace.policies)?;
+        if common.sandbox {
+            workspace = workspace.sandboxed()?;
+        }
+        let config = Config::load(&workspace.foothold)?;
+        let reach = Reach::new(common.profile.clone(), &config.region);
+        Ok(Self { ui, common: common.clone(), workspace, config, reach, pace: 1.0, stop: Stop::default() })
+    }
+
     /// AWS, after it has proved that the management account is the one that `foothold.toml` names.
     pub(crate) async fn connect(&mut self) -> Result<Aws> {
         let aws = Aws::connect(&self.reach).await?;

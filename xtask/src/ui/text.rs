@@ -139,6 +139,18 @@ pub(crate) fn outcome(outcome: &Outcome) -> Option<String> {
     })
 }
 
+/// One thing that is left after a teardown, and why.
+pub(crate) fn left(line: &Line<Judgement>) -> String {
+    let why = match &line.result {
+        Judgement::Kept(why) | Judgement::Going(why) | Judgement::Coming(why) => why.clone(),
+        Judgement::NotVisible(why) => format!("not visible to you: {why}"),
+        Judgement::Foreign => "not ours".to_owned(),
+        Judgement::Failed(failure) => failure.to_string(),
+        _ => "not deleted".to_owned(),
+    };
+    format!("{}: {why}", line.label)
+}
+
 /// A duration as people say it: `40 s`, `12 min`.
 pub(crate) fn duration(time: Duration) -> String {
     match time.as_secs() {
