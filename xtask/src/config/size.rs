@@ -3,7 +3,7 @@
 use super::file::Platform;
 
 /// CPU and memory of a task, and how many run.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Serialize)]
 pub(crate) struct Size {
     /// In units of 1/1024 of a core.
     pub(crate) cpu: u32,
