@@ -69,6 +69,8 @@ KEEP = {
     "sso": "*",
     "sso-oidc": "*",
 }
+# Patterns of AWS's that an address of the sandbox's own registry would not match, with what is let in besides.
+LOOSER = {("apprunner", "ImageIdentifier"): r"|(^127\.0\.0\.1:[0-9]+\/.+)"}
 SHAPE = ("type members required member key value enum pattern min max payload error exception location locationName "
          "flattened timestampFormat streaming wrapper box sensitive xmlNamespace resultWrapper idempotencyToken jsonvalue "
          "document union xmlAttribute requiresLength").split()
@@ -113,6 +115,9 @@ def trim(service):
     for name, s in model["shapes"].items():
         if s.get("exception"):
             reach(name, model["shapes"], seen)
+    for (of, name), pattern in LOOSER.items():
+        if of == service:
+            model["shapes"][name]["pattern"] += pattern
     wanted = "apiVersion endpointPrefix jsonVersion protocol serviceId signingName targetPrefix xmlNamespace".split()
     return {
         "botocore": botocore.__version__,

@@ -9,7 +9,8 @@ use crate::latency::Latency;
 use crate::record::{Record, Recorder};
 use crate::registry;
 use crate::runtime;
-use crate::services;
+use crate::services::identity::pages;
+use crate::services::{self, organizations};
 use crate::wire::{self, Reply, Target};
 use crate::world::World;
 use bytes::Bytes;
@@ -68,6 +69,11 @@ impl Shared {
         }
     }
 
+    /// The number of the next request, from 1.
+    pub fn number(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// The world, after everything due has happened.
     pub fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(|e| e.into_inner());
@@ -93,6 +99,10 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Re
     }
     if let Some(token) = path.strip_prefix("/_credentials/") {
         return Ok(respond(task_credentials(&shared, token)));
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    if let Some(page) = pages::handle(&mut shared.world(), parts.method.as_str(), &path, query, &body) {
+        return Ok(respond(Reply { status: page.status, headers: page.headers, body: page.html.into() }));
     }
     api(&shared, parts, body).await.map(respond)
 }
@@ -135,7 +145,7 @@ struct Trail {
 
 async fn api(shared: &Shared, parts: Parts, body: Bytes) -> Result<Reply, Cut> {
     let (started, at) = (Instant::now(), shared.world().clock.now());
-    let number = shared.requests.fetch_add(1, Ordering::Relaxed) + 1;
+    let number = shared.number();
     let request_id = format!("00000000-0000-4000-8000-{number:012x}");
     let mut trail = Trail::default();
     let answered = answer(shared, &parts, &body, &request_id, &mut trail).await;
@@ -257,6 +267,10 @@ fn authenticate(
         return Ok(());
     }
     let known = auth::authenticate(&shared.world(), parts, body)?;
+    if organizations::suspended(&shared.world(), &known.caller.account) {
+        let said = "The security token included in the request is invalid.";
+        return Err(Fault::new("UnrecognizedClientException", said));
+    }
     trail.region = known.region;
     trail.caller = Some(known.caller);
     Ok(())

@@ -66,6 +66,8 @@ pub struct Settings {
     pub organization_finalizing: f64,
     /// Whether the organization has an Identity Center instance.
     pub identity_center: bool,
+    /// Whether its people come from an external identity source: then the API cannot change them.
+    pub external_identity_source: bool,
     /// Whether an organization with all features exists from the start.
     pub organization: bool,
 }
@@ -86,6 +88,7 @@ impl Default for Settings {
             account_creation: 60.0,
             organization_finalizing: 15.0,
             identity_center: false,
+            external_identity_source: false,
             organization: false,
         }
     }

@@ -26,6 +26,7 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 mod blobs;
 mod manifests;
@@ -130,6 +131,7 @@ fn challenge(world: &World) -> Reply {
 
 impl Asked {
     async fn answer(self, shared: &Shared, body: Incoming) -> Result<Response<Body>, Cut> {
+        let started = Instant::now();
         let answered = match &self.what {
             What::Upload(id) => uploads::receive(shared, &self, id, body).await?,
             What::Manifest(reference) if self.method == Method::PUT => {
@@ -137,7 +139,7 @@ impl Asked {
             }
             _ => self.look(&mut shared.world()),
         };
-        self.record(shared, &answered);
+        self.record(shared, started, &answered);
         Ok(answered.map_or_else(|fault| refuse(&fault), server::respond))
     }
 
@@ -174,7 +176,7 @@ impl Asked {
     }
 
     /// The record tells of the registry's requests by their method.
-    fn record(&self, shared: &Shared, answered: &Result<Reply, Fault>) {
+    fn record(&self, shared: &Shared, started: Instant, answered: &Result<Reply, Fault>) {
         let operation = match &self.what {
             What::Manifest(_) => "manifest",
             What::Blob(_) => "blob",
@@ -184,10 +186,10 @@ impl Asked {
         };
         let input = json!({"repository": self.name.name, "registryId": self.name.account});
         shared.recorder.add(Record {
-            number: 0,
+            number: shared.number(),
             request_id: String::new(),
             at: shared.world().clock.now(),
-            took: 0.0,
+            took: started.elapsed().as_secs_f64(),
             service: "registry".to_owned(),
             operation: format!("{} {operation}", self.method),
             region: self.name.region.clone(),

@@ -47,7 +47,10 @@ pub(super) async fn receive(
     let opened = open(&shared.world(), asked, id);
     let (path, before) = match opened {
         Ok(opened) => opened,
-        Err(fault) => return Ok(Err(fault)),
+        Err(fault) => {
+            drain(body).await;
+            return Ok(Err(fault));
+        }
     };
     let size = append(&path, before, body).await?;
     if asked.method == Method::PATCH {
@@ -55,6 +58,11 @@ pub(super) async fn receive(
     }
     let digest = digest(&path).await.map_err(|_| Cut)?;
     Ok(complete(&mut shared.world(), asked, id, &path, (&digest, size)))
+}
+
+/// Reads what nobody wants, so that the client has sent it all when it is refused.
+async fn drain(mut body: Incoming) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 /// The upload's file and what it should have already.
@@ -130,6 +138,8 @@ fn complete(
     asked.name.repository(world)?.uploads.remove(id);
     let wanted = asked.parameter("digest").unwrap_or_default();
     if wanted != digest {
+        // Only disk space is lost where the file cannot be removed.
+        std::fs::remove_file(path).unwrap_or_default();
         let why = format!("Layer digest {wanted} does not match {digest}, which is what was uploaded");
         return Err(Fault::new("DIGEST_INVALID", why).status(400));
     }

@@ -23,6 +23,7 @@ const HELPER: &str = "__container";
 /// Gives the container its devices and processes, then its root. Arguments: root, working directory, command.
 const ENTER: &str = r#"
 root=$1 work=$2; shift 2
+unset PWD OLDPWD
 mount -t tmpfs -o mode=755 dev "$root/dev" || exit 125
 for device in full null random urandom zero; do : >"$root/dev/$device" && mount --bind "/dev/$device" "$root/dev/$device"; done
 mount -t proc proc "$root/proc" 2>/dev/null

@@ -4,9 +4,10 @@
 //!
 //! **Architecture Invariant:** nothing here knows ECS or App Runner: a task is an image, a process, and its health.
 
-use crate::auth;
-use crate::call::HEX;
+use crate::auth::{self, Caller, Principal};
+use crate::call::{Call, HEX};
 use crate::clock::Time;
+use crate::services;
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,6 +21,9 @@ mod isolation;
 mod process;
 mod supervisor;
 mod task;
+
+#[cfg(test)]
+mod tests;
 
 pub use ingress::{Ingress, Route};
 pub use isolation::helper;
@@ -241,6 +245,28 @@ pub fn credentials(world: &mut World, token: &str) -> Option<Value> {
 fn iso8601(at: Time) -> Option<String> {
     let at = time::OffsetDateTime::from_unix_timestamp(at as i64).ok()?;
     at.format(&time::format_description::well_known::Rfc3339).ok()
+}
+
+/// Makes a log group that the platform keeps for an account, as the account itself; one that is there is as good.
+pub fn log_group(world: &mut World, account: &str, region: &str, name: &str) {
+    let caller = Caller {
+        account: account.to_owned(),
+        arn: format!("arn:aws:iam::{account}:root"),
+        user_id: account.to_owned(),
+        access_key: String::new(),
+        principal: Principal::Root,
+    };
+    let input = json!({ "logGroupName": name }).as_object().cloned().unwrap_or_default();
+    let mut call = Call {
+        world,
+        service: "logs",
+        operation: "CreateLogGroup",
+        region,
+        input,
+        caller: Some(caller),
+        authorized: false,
+    };
+    services::handle(&mut call).ok();
 }
 
 /// Where tasks have their directories.

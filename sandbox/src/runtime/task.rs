@@ -6,6 +6,7 @@ use super::supervisor::Holds;
 use super::{Spec, Status, Stop, Task, directory, image, ingress};
 use crate::auth;
 use crate::clock::Time;
+use crate::fault::Fault;
 use crate::services::{ecr, logs};
 use crate::world::World;
 use anyhow::Result;
@@ -104,13 +105,15 @@ fn permitted(world: &mut World, id: &str) -> Result<ecr::Pull, Stop> {
     let caller = auth::role_caller(world, &spec.puller, id)
         .ok_or_else(|| refuse(format!("unable to assume the role '{}'", spec.puller)))?;
     log_driver(world, &spec, &caller).map_err(refuse)?;
-    ecr::pull(world, &spec.image, &caller).map_err(|fault| {
-        refuse(format!(
-            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {}: {}",
-            spec.image,
-            fault.message.trim_start_matches("CannotPullContainerError: ")
-        ))
-    })
+    ecr::pull(world, &spec.image, &caller).map_err(|fault| refuse(cannot_pull(&spec.image, &fault)))
+}
+
+fn cannot_pull(image: &str, fault: &Fault) -> String {
+    let why = match fault.code.as_str() {
+        "CannotPullContainerError" => fault.message.clone(),
+        code => format!("failed to resolve ref {image}: {code}: {}", fault.message),
+    };
+    format!("CannotPullContainerError: pull image manifest has been retried 1 time(s): {why}")
 }
 
 fn roles(spec: &Spec) -> impl Iterator<Item = (&str, &str)> {

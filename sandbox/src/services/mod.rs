@@ -38,6 +38,7 @@ pub fn handle(call: &mut Call) -> Answer {
 
 /// Lets everything happen that is due.
 pub fn tick(world: &mut World) {
+    iam::tick(world);
     organizations::tick(world);
     identity::tick(world);
     appconfig::tick(world);

@@ -60,12 +60,20 @@ impl Aws {
         let sts = aws_sdk_sts::Client::new(from);
         let request = sts.assume_role().role_arn(role_arn).role_session_name("story");
         let answer = request.send().await.expect("assume the role");
-        let given = answer.credentials.expect("credentials");
-        let (id, secret, token) = (given.access_key_id, given.secret_access_key, given.session_token);
-        self.config(credentials(id, secret, Some(token))).await
+        self.config(temporary(answer.credentials.expect("credentials"))).await
     }
 }
 
 fn credentials(id: String, secret: String, token: Option<String>) -> Credentials {
     Credentials::new(id, secret, token, None, "story")
+}
+
+/// A session's credentials as STS gives them.
+pub(crate) fn temporary(given: aws_sdk_sts::types::Credentials) -> Credentials {
+    credentials(given.access_key_id, given.secret_access_key, Some(given.session_token))
+}
+
+/// An access key, real or not.
+pub(crate) fn long_term(id: &str, secret: &str) -> Credentials {
+    credentials(id.to_owned(), secret.to_owned(), None)
 }

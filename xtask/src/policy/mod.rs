@@ -206,4 +206,6 @@ fn within(text: &str, values: &[(&str, Json)]) -> Result<String> {
 }
 
 #[cfg(test)]
+mod lint;
+#[cfg(test)]
 mod tests;

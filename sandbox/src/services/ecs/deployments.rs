@@ -27,7 +27,12 @@ pub(super) fn list(call: &mut Call) -> Answer {
     let mut found: Vec<Deployment> = state(call).deployments.values().filter(listed).cloned().collect();
     found.sort_by(|a, b| b.created.total_cmp(&a.created));
     let cluster = cluster_arn(call, &arn);
-    let found: Vec<Value> = found.iter().map(|d| brief(d, &cluster)).collect();
+    let listed = |d: &Deployment| {
+        let mut value = brief(d, &cluster);
+        value["targetServiceRevisionArn"] = json!(d.target);
+        value
+    };
+    let found: Vec<Value> = found.iter().map(listed).collect();
     let (page, next) = call.page(found, ("maxResults", 20), "nextToken", "InvalidParameterException")?;
     Ok(json!({"serviceDeployments": page, "nextToken": next}))
 }
@@ -37,6 +42,7 @@ fn cluster_arn(call: &Call, service: &str) -> String {
     super::arn(call, &format!("cluster/{}", path.split('/').next().unwrap_or_default()))
 }
 
+/// What both the list and the description show.
 fn brief(deployment: &Deployment, cluster: &str) -> Value {
     json!({
         "serviceDeploymentArn": deployment.arn,
@@ -45,7 +51,6 @@ fn brief(deployment: &Deployment, cluster: &str) -> Value {
         "createdAt": deployment.created,
         "startedAt": deployment.started,
         "finishedAt": deployment.finished,
-        "targetServiceRevisionArn": deployment.target,
         "status": deployment.status,
         "statusReason": deployment.reason,
     })

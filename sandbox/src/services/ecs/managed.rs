@@ -7,7 +7,7 @@ use crate::auth;
 use crate::call::Call;
 use crate::clock::Time;
 use crate::runtime;
-use crate::services::logs;
+use crate::services::iam;
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -100,7 +100,7 @@ fn state_of<'w>(world: &'w mut World, here: &str) -> &'w mut State {
 
 fn assumable(world: &World, here: &str, role: &str) -> bool {
     let account = here.split('/').next().unwrap_or_default();
-    auth::trusts_service(world, role, "ecs.amazonaws.com", account)
+    auth::trusts_service(world, role, super::ECS, account)
 }
 
 fn provision(world: &mut World, here: &str, revision: &Revision, role: &str) {
@@ -118,9 +118,12 @@ fn provision(world: &mut World, here: &str, revision: &Revision, role: &str) {
             Some(format!("Cannot assume role {role}")),
         );
     }
+    let (account, region) = here.split_once('/').unwrap_or_default();
+    for service in ["elasticloadbalancing.amazonaws.com", "ecs.application-autoscaling.amazonaws.com"] {
+        iam::service_linked_role(world, account, service);
+    }
     if let Some(group) = &revision.managed.log_group {
-        let (account, region) = here.split_once('/').unwrap_or_default();
-        logs::append(world, &logs::Stream { account, region, group, stream: "ecs" }, &[]);
+        runtime::log_group(world, account, region, group);
     }
     settle(world, here, &revision.arn, Managing::Active, None);
 }
@@ -222,11 +225,4 @@ pub(super) fn show(state: &State, here: &str, revision: &Revision) -> Value {
             "arn": format!("arn:aws:logs:{region}:{account}:log-group:{name}"), "logGroupName": name,
         }))).collect::<Vec<_>>(),
     })
-}
-
-/// Whether what was made for a service has been removed, or was left behind: for tests.
-#[cfg(test)]
-pub(super) fn states(call: &mut Call, arn: &str) -> Vec<&'static str> {
-    let revisions = super::state(call).revisions.values().filter(|r| r.service == arn);
-    revisions.map(|r| r.managed.status.text()).collect()
 }

@@ -84,6 +84,7 @@ pub struct AccessKey {
 pub struct Deletion {
     pub role: String,
     pub due: Time,
+    pub done: bool,
 }
 
 /// A value whose changes others see only after a while; its owner sees them at once.

@@ -3,6 +3,7 @@
 use super::{Group, allow, allow_with, arn, find_mut, invalid, no_group, now, page, state, tags};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
+use crate::services::tags::{borrowed, requested};
 use serde_json::{Value, json};
 
 /// The numbers of days that AWS takes.
@@ -13,10 +14,10 @@ const RETENTION: &[i64] = &[
 pub(super) fn create(call: &mut Call) -> Answer {
     let name = call.text("logGroupName").to_owned();
     let tags = tags::given(call, "tags")?;
-    let context = tags::request_context(&tags);
-    allow_with(call, &name, "", &tags::borrowed(&context))?;
+    let context = requested(&tags);
+    allow_with(call, &name, "", &borrowed(&context))?;
     if !tags.is_empty() {
-        call.allow_with("logs:TagResource", &arn(call, &name), &tags::borrowed(&context), None)?;
+        call.allow_with("logs:TagResource", &arn(call, &name), &borrowed(&context), None)?;
     }
     let group = Group {
         name: name.clone(),

@@ -6,6 +6,7 @@ use crate::call::{Answer, Call, LOWER};
 use crate::clock::Time;
 use crate::fault::Fault;
 use crate::services::iam::{self, NewRole};
+use crate::services::tags::{borrowed, requested};
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -54,10 +55,10 @@ pub(super) struct AccessRole {
 
 pub(super) fn create(call: &mut Call) -> Answer {
     let tags = tags::given(call)?;
-    let context = tags::request_context(&tags);
-    manage_with(call, "*", &tags::borrowed(&context))?;
+    let context = requested(&tags);
+    manage_with(call, "*", &borrowed(&context))?;
     if !tags.is_empty() {
-        call.allow_with("organizations:TagResource", "*", &tags::borrowed(&context), None)?;
+        call.allow_with("organizations:TagResource", "*", &borrowed(&context), None)?;
     }
     admitted(call)?;
     let creation = begun(call, tags);
@@ -246,4 +247,14 @@ fn make_access_role(world: &mut World, role: &AccessRole) {
             inline: Vec::new(),
         },
     );
+    seen_in_time(world, role);
+}
+
+/// Propagation counts from when the role was due, also where time was advanced beyond that.
+fn seen_in_time(world: &mut World, role: &AccessRole) {
+    let seen_from = role.due + world.clock.scaled(world.settings.iam_propagation);
+    let roles = world.iam.get_mut(&role.account).map(|iam| &mut iam.roles);
+    if let Some(made) = roles.and_then(|roles| roles.get_mut(&role.name.to_lowercase())) {
+        made.entity.access = iam::Lagging::new(made.entity.access.latest().clone(), seen_from);
+    }
 }

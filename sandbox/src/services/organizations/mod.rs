@@ -117,7 +117,13 @@ pub fn app_runner_customer(world: &World, account: &str) -> bool {
     account == world.settings.management || world.settings.app_runner_customers.iter().any(named)
 }
 
-/// Whether an account's principals may do anything at all: not once it is closed, and not where none exists.
+/// Whether an account was closed: its principals are refused then.
+pub fn suspended(world: &World, account: &str) -> bool {
+    let state = world.organizations.accounts.get(account).map(|a| a.state);
+    matches!(state, Some(AccountState::Suspended | AccountState::Closed))
+}
+
+/// Whether there is such an account, and it was not closed.
 pub fn active(world: &World, account: &str) -> bool {
     let state = world.organizations.accounts.get(account).map(|a| a.state);
     matches!(state, Some(AccountState::Active | AccountState::PendingClosure))

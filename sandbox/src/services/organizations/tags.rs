@@ -3,19 +3,14 @@
 use super::{accounts, invalid, manage, manage_with, organization_mut, violation};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
+use crate::services::tags::{LIMIT, Tags, borrowed, of_resource, remove, requested};
 use crate::world::World;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-
-/// How many tags a resource may have.
-const LIMIT: usize = 50;
-
-type Tags = BTreeMap<String, String>;
 
 pub(super) fn tag(call: &mut Call) -> Answer {
     let id = call.text("ResourceId").to_owned();
     let new = given(call)?;
-    let context = request_context(&new);
+    let context = requested(&new);
     manage_with(call, &id, &borrowed(&context))?;
     let mut all = tags_of(call, &id)?.clone();
     all.extend(new);
@@ -28,7 +23,7 @@ pub(super) fn untag(call: &mut Call) -> Answer {
     let id = call.text("ResourceId").to_owned();
     let keys = call.texts("TagKeys");
     manage(call, &id)?;
-    tags_of(call, &id)?.retain(|key, _| !keys.contains(key));
+    remove(tags_of(call, &id)?, &keys);
     Ok(json!({}))
 }
 
@@ -84,12 +79,6 @@ fn limited(tags: &Tags) -> Result<(), Fault> {
     Err(violation("MAX_TAG_LIMIT_EXCEEDED", "You have exceeded the number of tags allowed on this resource."))
 }
 
-/// `aws:RequestTag/…` and `aws:TagKeys`.
-pub(super) fn request_context(tags: &Tags) -> Vec<(String, String)> {
-    let each = tags.iter().map(|(k, v)| (format!("aws:RequestTag/{k}"), v.clone()));
-    each.chain(tags.keys().map(|k| ("aws:TagKeys".to_owned(), k.clone()))).collect()
-}
-
 /// `aws:ResourceTag/…` of an account, a unit or the root.
 pub(super) fn resource_context(world: &World, id: &str) -> Vec<(String, String)> {
     let state = &world.organizations;
@@ -101,10 +90,5 @@ pub(super) fn resource_context(world: &World, id: &str) -> Vec<(String, String)>
             None => (id == o.root).then_some(&o.root_tags),
         }),
     };
-    let each = tags.into_iter().flatten();
-    each.map(|(k, v)| (format!("aws:ResourceTag/{k}"), v.clone())).collect()
-}
-
-pub(super) fn borrowed(context: &[(String, String)]) -> Vec<(&str, &str)> {
-    context.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect()
+    tags.map(of_resource).unwrap_or_default()
 }

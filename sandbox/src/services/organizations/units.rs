@@ -3,6 +3,7 @@
 use super::{manage, manage_with, organization, organization_mut, page, tags, violation};
 use crate::call::{Answer, Call, LOWER};
 use crate::fault::Fault;
+use crate::services::tags::{borrowed, requested};
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,10 +28,10 @@ const UNITS: usize = 2000;
 pub(super) fn create(call: &mut Call) -> Answer {
     let (parent, name) = (call.text("ParentId").to_owned(), call.text("Name").to_owned());
     let tags = tags::given(call)?;
-    let context = tags::request_context(&tags);
-    manage_with(call, &parent, &tags::borrowed(&context))?;
+    let context = requested(&tags);
+    manage_with(call, &parent, &borrowed(&context))?;
     if !tags.is_empty() {
-        call.allow_with("organizations:TagResource", "*", &tags::borrowed(&context), None)?;
+        call.allow_with("organizations:TagResource", "*", &borrowed(&context), None)?;
     }
     settled(call)?;
     room(call, &parent)?;
