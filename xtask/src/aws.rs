@@ -54,6 +54,8 @@ pub(crate) struct Aws {
     doors: RefCell<HashMap<(String, Access), Opening>>,
     pub(crate) accounts: Listing<aws_sdk_organizations::types::Account>,
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
+    /// The requests for accounts that this run has made, by the account's name.
+    pub(crate) asked: RefCell<HashMap<String, String>>,
 }
 
 /// A door that opens once, for all who wait.
@@ -87,8 +89,9 @@ impl Aws {
         let base = load(reach).await?;
         let caller = identity(&base).await.context("find out whose credentials these are")?;
         let doors = RefCell::default();
-        let (accounts, requests) = Default::default();
-        Ok(Self { region: reach.region.clone(), only: reach.only.clone(), caller, base, doors, accounts, requests })
+        let (accounts, requests, asked) = Default::default();
+        let (region, only) = (reach.region.clone(), reach.only.clone());
+        Ok(Self { region, only, caller, base, doors, accounts, requests, asked })
     }
 
     /// The caller's own account: the management account, where there is an organization.

@@ -15,12 +15,15 @@ use crate::image::PORT;
 use crate::names::{self, Names};
 use crate::policy::{self, Policy};
 use crate::report::Report;
+use crate::resources::cli_profile::Source;
 use crate::resources::*;
 
 /// What the declaration is made from: `foothold.toml`, and the files it speaks of.
 pub(crate) struct Declaration {
     pub(crate) config: Config,
     pub(crate) policies: PathBuf,
+    /// Which images expire.
+    pub(crate) lifecycle: Value,
     /// The JSON Schema of the application's configuration.
     pub(crate) schema: Value,
     /// The first configuration of every stage that has an account, by the stage's name.
@@ -113,7 +116,8 @@ fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
     let (names, mark) = (from.names(), from.mark(None));
     let organization = from.config.organization.then(|| e.add(Organization { mark: mark.clone() }));
     let mut unit = |name: &str| {
-        organization.map(|organization| e.add(Unit { organization, name: name.to_owned(), mark: mark.clone() }))
+        organization
+            .map(|organization| e.add(Unit { organization, name: name.to_owned(), mark: mark.clone() }))
     };
     let (deployments, workloads) = (unit(names::DEPLOYMENTS), unit(names::WORKLOADS));
     let account = account(e, from, &from.config.config, deployments, None);
@@ -122,7 +126,7 @@ fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
     let repository = e.add(Repository { account, mark: mark.clone(), name: names.repository() });
     let policy = from.repository_policy(organization);
     let repository_policy = e.add(RepositoryPolicy { repository, policy });
-    e.add(LifecyclePolicy { repository, policy: from.fixed(&policy::ECR_LIFECYCLE) });
+    e.add(LifecyclePolicy { repository, policy: from.lifecycle.clone() });
     let image = e.add(Image { repository, source: from.image.clone() });
 
     let application = e.add(Application { account, mark: mark.clone(), name: names.application() });
@@ -133,10 +137,25 @@ fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
         schema: from.schema.clone(),
     });
     let quick = e.add(Strategy::quick(account, mark, names.quick_strategy()));
-    Center { organization, workloads, account, repository, repository_policy, image, application, profile, quick }
+    Center {
+        organization,
+        workloads,
+        account,
+        repository,
+        repository_policy,
+        image,
+        application,
+        profile,
+        quick,
+    }
 }
 
-fn stage(e: &mut Environment<Aws>, from: &Declaration, center: &Center, stage: &config::Stage) -> DeclaredStage {
+fn stage(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    center: &Center,
+    stage: &config::Stage,
+) -> DeclaredStage {
     let mark = from.mark(Some(&stage.name));
     let (application, name) = (center.application, stage.name.clone());
     let environment = e.add(ConfigurationEnvironment { application, mark, name: name.clone() });
@@ -181,7 +200,8 @@ fn running(
         inline: vec![(names.app_policy(), from.app_policy(center, &stage.name))],
         attached: Vec::new(),
     });
-    let log_group = e.add(LogGroup { account, mark: mark.clone(), name: names.log_group(&stage.name), days: LOG_DAYS });
+    let log_group =
+        e.add(LogGroup { account, mark: mark.clone(), name: names.log_group(&stage.name), days: LOG_DAYS });
     let variables = vec![
         ("APPCONFIGAPPNAME".to_owned(), Input::from(names.application())),
         ("APPCONFIGCONF".to_owned(), Input::from(names.configuration_profile())),
@@ -201,7 +221,8 @@ fn running(
     let service = match stage.platform {
         Platform::EcsExpress => {
             let trust = from.of_account(account, &policy::EXECUTION_ROLE_TRUST);
-            let execution_role = e.add(role(names.execution_role(), trust, "AmazonECSTaskExecutionRolePolicy"));
+            let execution_role =
+                e.add(role(names.execution_role(), trust, "AmazonECSTaskExecutionRolePolicy"));
             let trust = from.fixed(&policy::INFRASTRUCTURE_ROLE_TRUST);
             let policy = "AmazonECSInfrastructureRoleforExpressGatewayServices";
             let infrastructure_role = e.add(role(names.infrastructure_role(), trust, policy));
@@ -225,7 +246,8 @@ fn running(
         }
         Platform::AppRunner => {
             let trust = from.fixed(&policy::ACCESS_ROLE_TRUST);
-            let access_role = e.add(role(names.access_role(), trust, "AWSAppRunnerServicePolicyForECRAccess"));
+            let access_role =
+                e.add(role(names.access_role(), trust, "AWSAppRunnerServicePolicyForECRAccess"));
             Service::AppRunner(e.add(AppRunnerService {
                 account,
                 mark: mark.clone(),
@@ -264,10 +286,14 @@ fn account(
             email: declared.email.clone().unwrap_or_default(),
         },
     };
-    let role = declared.role.clone().unwrap_or_else(|| "OrganizationAccountAccessRole".to_owned());
-    let access = declared.profile.clone().map_or(Access::Role(role), Access::Profile);
+    let access = declared.profile.clone().map_or_else(|| Access::Role(role_of(declared)), Access::Profile);
     let (label, region, mark) = (declared.label.clone(), from.config.region.clone(), from.mark(stage));
     e.add(Account { label, origin, unit, access, region, mark, close: from.close_accounts })
+}
+
+/// The role to get in by: the one that an account is made with, where no other is named.
+fn role_of(declared: &config::Account) -> String {
+    declared.role.clone().unwrap_or_else(|| "OrganizationAccountAccessRole".to_owned())
 }
 
 fn profile(e: &mut Environment<Aws>, from: &Declaration, declared: &config::Account, account: Key<Account>) {
@@ -278,8 +304,9 @@ fn profile(e: &mut Environment<Aws>, from: &Declaration, declared: &config::Acco
             project: from.config.name.clone(),
             name: declared.label.clone(),
             account,
-            source: from.source_profile.clone(),
+            source: Source(from.source_profile.clone()),
             region: from.config.region.clone(),
+            role: role_of(declared),
         });
     }
 }
@@ -294,7 +321,10 @@ impl Declaration {
     }
 
     fn content(&self, stage: &str) -> Value {
-        self.contents.iter().find(|(name, _)| name == stage).map_or(Value::Null, |(_, content)| content.clone())
+        self.contents
+            .iter()
+            .find(|(name, _)| name == stage)
+            .map_or(Value::Null, |(_, content)| content.clone())
     }
 
     /// A policy whose values come from what its needs have learned.

@@ -106,18 +106,32 @@ impl<'u> Project<'u> {
         Ok(Declaration {
             config: self.config.clone(),
             policies: self.workspace.policies.clone(),
+            lifecycle: policy::ECR_LIFECYCLE.render(&self.workspace.policies, &[])?,
             schema: self.workspace.schema()?,
             contents: self.workspace.contents(&self.config)?,
             description: "first version, by cargo xtask bootstrap".to_owned(),
             image: Rc::new(ImageSource::find(source, builder).await?),
             profiles: self.workspace.profiles.clone(),
-            source_profile: self.reach.profile.clone(),
+            source_profile: self.source_profile(),
             close_accounts: false,
         })
     }
 
+    /// The profile that roles are assumed from; none where the credentials are in the environment.
+    fn source_profile(&self) -> Option<String> {
+        let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+        let environment = !self.common.sandbox && set("AWS_ACCESS_KEY_ID").is_some();
+        let profile = self.reach.profile.clone().or_else(|| set("AWS_PROFILE"));
+        if environment && profile.is_none() {
+            None
+        } else {
+            Some(profile.unwrap_or_else(|| "default".to_owned()))
+        }
+    }
+
     pub(crate) async fn look(&self, e: &Environment<Aws>, aws: &Aws, adopt: &[String]) -> Result<Plan> {
-        let options = Options { adopt: adopt.to_vec(), pace: self.pace, stop: self.stop.clone(), ..Options::default() };
+        let options =
+            Options { adopt: adopt.to_vec(), pace: self.pace, stop: self.stop.clone(), ..Options::default() };
         engine::look(e, aws, &options).await
     }
 
@@ -125,7 +139,8 @@ impl<'u> Project<'u> {
         let progress = Progress::new(self.ui, e.shape.entries.len());
         let listen = |event: engine::Event<'_>| progress.hear(&event);
         let (adopt, stop) = (adopt.to_vec(), self.stop.clone());
-        let done = engine::reconcile(e, aws, &Options { pace: self.pace, adopt, stop, listen: &listen }).await;
+        let done =
+            engine::reconcile(e, aws, &Options { pace: self.pace, adopt, stop, listen: &listen }).await;
         progress.finish();
         done
     }

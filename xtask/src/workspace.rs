@@ -24,8 +24,12 @@ impl Workspace {
     /// The workspace that the current directory is in.
     pub(crate) fn find() -> Result<Self> {
         let here = std::env::current_dir().context("find the current directory")?;
-        let Some(root) = here.ancestors().find(|d| d.join("policies").is_dir() && d.join("app").is_dir()) else {
-            bail!("{} is not in a Foothold workspace: go to a directory with `app` and `policies`", here.display())
+        let Some(root) = here.ancestors().find(|d| d.join("policies").is_dir() && d.join("app").is_dir())
+        else {
+            bail!(
+                "{} is not in a Foothold workspace: go to a directory with `app` and `policies`",
+                here.display()
+            )
         };
         Ok(Self {
             root: root.to_owned(),
@@ -67,7 +71,8 @@ impl Workspace {
         let read = running.map(|stage| (stage.name.clone(), self.content(&stage.name)));
         let (good, bad): (Vec<_>, Vec<_>) = read.partition(|(_, content)| content.is_ok());
         if !bad.is_empty() {
-            let said: Vec<String> = bad.iter().filter_map(|(_, e)| e.as_ref().err().map(|e| format!("{e:#}"))).collect();
+            let said: Vec<String> =
+                bad.iter().filter_map(|(_, e)| e.as_ref().err().map(|e| format!("{e:#}"))).collect();
             bail!("{}", said.join("\n"));
         }
         Ok(good.into_iter().filter_map(|(name, content)| Some((name, content.ok()?))).collect())
@@ -77,7 +82,10 @@ impl Workspace {
     pub(crate) fn content(&self, stage: &str) -> Result<Value> {
         let path = self.content_file(stage);
         let bytes = std::fs::read(&path).with_context(|| {
-            format!("read {}: a stage that runs needs its configuration; copy another stage's file", path.display())
+            format!(
+                "read {}: a stage that runs needs its configuration; copy another stage's file",
+                path.display()
+            )
         })?;
         settings::Settings::parse(&bytes).map_err(|e| anyhow::anyhow!("read {}: {e}", path.display()))?;
         serde_json::from_slice(&bytes).with_context(|| format!("read {}", path.display()))

@@ -57,7 +57,9 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let status = project.end(&done);
     match done.exit_status() {
         DONE => ui.say(summary(&project, &aws, &declared, &addresses(&done, &declared))),
-        _ => ui.say("\nRun `cargo xtask bootstrap` again when that is mended: it goes on from what is there."),
+        _ => {
+            ui.say("\nRun `cargo xtask bootstrap` again when that is mended: it goes on from what is there.")
+        }
     }
     for (stage, url) in addresses(&done, &declared) {
         ui.json(&serde_json::json!({"stage": stage, "url": url}));
@@ -90,11 +92,16 @@ fn summary(project: &Project, aws: &Aws, declared: &Declared, addresses: &[(Stri
     let sandbox = if project.common.sandbox { " --sandbox" } else { "" };
     if !project.common.sandbox {
         lines.push("\nConsole, by switching roles:".to_owned());
-        lines.extend(declared.stages.iter().filter_map(|stage| stage.running.as_ref().map(|_| &stage.name)).map(|name| {
-            format!("  {name:<14} cargo xtask console --stage {name}")
-        }));
+        lines.extend(
+            declared
+                .stages
+                .iter()
+                .filter_map(|stage| stage.running.as_ref().map(|_| &stage.name))
+                .map(|name| format!("  {name:<14} cargo xtask console --stage {name}")),
+        );
     }
-    let profiles = project.config.accounts().map(|account| account.label.as_str()).collect::<Vec<_>>().join(", ");
+    let profiles =
+        project.config.accounts().map(|account| account.label.as_str()).collect::<Vec<_>>().join(", ");
     let file = project.workspace.profiles.display();
     lines.push(format!("\nProfiles {profiles} are in {file}, for the AWS CLI and every SDK."));
     lines.push(format!("Signed in as {}.", aws.caller.arn));

@@ -65,7 +65,10 @@ async fn tools(builder: Option<BuilderKind>) -> Finding {
 async fn cloud(project: &Project<'_>) -> Vec<Finding> {
     match Aws::connect(&project.reach).await {
         Ok(aws) => check::all(&aws, &project.config).await,
-        Err(error) => vec![Finding::bad("credentials", format!("{error:#}: sign in, or choose a profile with --profile"))],
+        Err(error) => vec![Finding::bad(
+            "credentials",
+            format!("{error:#}: sign in, or choose a profile with --profile"),
+        )],
     }
 }
 

@@ -42,7 +42,10 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
 fn edges(shape: &Shape) -> Vec<(Node, Node)> {
     let direct = |node: Node| {
         let needs: Vec<Node> = shape.needs(node).collect();
-        needs.clone().into_iter().filter(move |need| !needs.iter().any(|other| other != need && reaches(shape, *other, *need)))
+        needs
+            .clone()
+            .into_iter()
+            .filter(move |need| !needs.iter().any(|other| other != need && reaches(shape, *other, *need)))
     };
     shape.nodes().flat_map(|node| direct(node).map(move |need| (node, need))).collect()
 }
@@ -92,10 +95,13 @@ fn svg(shape: &Shape) -> String {
         columns.push(shape.needs(node).map(|Node(need)| columns[need] + 1).max().unwrap_or(0));
     }
     let mut rows = vec![0; columns.len() + 1];
-    let places: Vec<(usize, usize)> = columns.iter().map(|column| {
-        rows[*column] += 1;
-        (column * (BOX.0 + GAP.0) + 10, (rows[*column] - 1) * (BOX.1 + GAP.1) + 10)
-    }).collect();
+    let places: Vec<(usize, usize)> = columns
+        .iter()
+        .map(|column| {
+            rows[*column] += 1;
+            (column * (BOX.0 + GAP.0) + 10, (rows[*column] - 1) * (BOX.1 + GAP.1) + 10)
+        })
+        .collect();
     let width = (columns.iter().max().unwrap_or(&0) + 1) * (BOX.0 + GAP.0);
     let height = rows.iter().max().unwrap_or(&0) * (BOX.1 + GAP.1) + 20;
     let mut text = format!(
@@ -105,7 +111,13 @@ fn svg(shape: &Shape) -> String {
         let ((x1, y1), (x2, y2)) = (places[need.0], places[node.0]);
         let (x1, y1, y2) = (x1 + BOX.0, y1 + BOX.1 / 2, y2 + BOX.1 / 2);
         let bend = GAP.0 / 2;
-        writeln!(text, "<path d=\"M{x1} {y1} C{} {y1} {} {y2} {x2} {y2}\" fill=\"none\" stroke=\"#889\"/>", x1 + bend, x2 - bend.min(x2)).ok();
+        writeln!(
+            text,
+            "<path d=\"M{x1} {y1} C{} {y1} {} {y2} {x2} {y2}\" fill=\"none\" stroke=\"#889\"/>",
+            x1 + bend,
+            x2 - bend.min(x2)
+        )
+        .ok();
     }
     for node in shape.nodes() {
         let ((kind, name), (x, y)) = (name(shape, node), places[node.0]);

@@ -25,8 +25,12 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let declaration = project.declaration(arguments.builder).await?;
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &[]).await?;
-    let center = plan.learned(&declared.center.account).context("find the configuration account: run `cargo xtask bootstrap`")?;
-    let repository = plan.learned(&declared.center.repository).context("find the repository: run `cargo xtask bootstrap`")?;
+    let center = plan
+        .learned(&declared.center.account)
+        .context("find the configuration account: run `cargo xtask bootstrap`")?;
+    let repository = plan
+        .learned(&declared.center.repository)
+        .context("find the repository: run `cargo xtask bootstrap`")?;
     let door = aws.door(&center.id, &center.access).await?;
     let reference = image::ensure(&door, repository, &declaration.image, &|note| ui.say(note)).await?;
     match common.json {

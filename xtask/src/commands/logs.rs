@@ -35,7 +35,8 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let plan = project.look(&e, &aws, &[]).await?;
     let running = declared.stages.iter().find(|s| s.name == name).and_then(|s| s.running.as_ref());
     let account = running.and_then(|running| plan.learned(&running.account));
-    let account = account.with_context(|| format!("find the account of stage `{name}`: run `cargo xtask plan`"))?;
+    let account =
+        account.with_context(|| format!("find the account of stage `{name}`: run `cargo xtask plan`"))?;
     let door = aws.door(&account.id, &account.access).await?;
     let mut after = None;
     loop {

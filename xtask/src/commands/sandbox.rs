@@ -127,7 +127,8 @@ async fn ensure(ui: &Ui, directory: &Path, start: &Start) -> Result<Value> {
 async fn build(ui: &Ui) -> Result<PathBuf> {
     ui.say("Building the sandbox…");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = ["build", "--quiet", "--package", "sandbox", "--message-format", "json-render-diagnostics"];
+    let arguments =
+        ["build", "--quiet", "--package", "sandbox", "--message-format", "json-render-diagnostics"];
     let built = Command::new(cargo).args(arguments).stderr(Stdio::inherit()).output().await;
     let built = built.context("run cargo")?;
     if !built.status.success() {
@@ -135,7 +136,10 @@ async fn build(ui: &Ui) -> Result<PathBuf> {
     }
     let messages = String::from_utf8_lossy(&built.stdout).into_owned();
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let program = messages.filter(|m| m["target"]["name"] == "sandbox").filter_map(|m| m["executable"].as_str().map(PathBuf::from)).last();
+    let program = messages
+        .filter(|m| m["target"]["name"] == "sandbox")
+        .filter_map(|m| m["executable"].as_str().map(PathBuf::from))
+        .last();
     program.context("build the sandbox: cargo names no program")
 }
 

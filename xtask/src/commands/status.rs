@@ -52,7 +52,8 @@ async fn of(stage: &DeclaredStage, plan: &Plan) -> StageStatus {
         Some(url) => Some(probe::version(url).await.map_err(|e| format!("{e:#}"))),
         None => None,
     };
-    let account = running.and_then(|running| plan.learned(&running.account)).map(|account| account.id.clone());
+    let account =
+        running.and_then(|running| plan.learned(&running.account)).map(|account| account.id.clone());
     StageStatus { name: stage.name.clone(), account, url, version }
 }
 
@@ -64,7 +65,8 @@ fn screen(
 ) -> String {
     let config = &project.config;
     let center = plan.learned(center).map_or("not there yet", |account| account.id.as_str());
-    let mut lines = vec![format!("{} in {}, configuration in account {center}\n", config.name, config.region)];
+    let mut lines =
+        vec![format!("{} in {}, configuration in account {center}\n", config.name, config.region)];
     lines.extend(stages.iter().map(stage_lines));
     let drift = |judgement: &Judgement| !matches!(judgement, Judgement::Same | Judgement::Kept(_));
     lines.push(match plan.count(drift) {

@@ -57,7 +57,8 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
 fn confirmed(project: &Project) -> Result<bool> {
     let (config, common) = (&project.config, &project.common);
     let concerned = |stage: &&Stage| common.stage.as_ref().is_none_or(|name| *name == stage.name);
-    let protected = config.stages.iter().filter(concerned).any(|stage| stage.protected && stage.account.is_some());
+    let protected =
+        config.stages.iter().filter(concerned).any(|stage| stage.protected && stage.account.is_some());
     let name = common.stage.as_ref().unwrap_or(&config.name);
     if common.yes && !protected {
         return Ok(true);
@@ -80,7 +81,8 @@ async fn look_again(project: &Project<'_>, aws: &Aws, e: &Environment<Aws>) -> R
 /// What is left of the project, and why.
 fn left(project: &Project, plan: &Plan) -> String {
     use crate::report::Judgement::{Absent, Same};
-    let rest: Vec<_> = plan.lines.iter().filter(|l| !l.wanted && !matches!(l.result, Absent | Same)).collect();
+    let rest: Vec<_> =
+        plan.lines.iter().filter(|l| !l.wanted && !matches!(l.result, Absent | Same)).collect();
     let accounts = project.config.accounts().count();
     let of = match &project.common.stage {
         Some(stage) => format!("stage {stage} of {}", project.config.name),

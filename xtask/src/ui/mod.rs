@@ -84,7 +84,11 @@ impl Ui {
     /// Asks for a name to be typed. `--confirm NAME` types it.
     pub(crate) fn confirm_name(&self, question: &str, name: &str, confirm: Option<&str>) -> Result<bool> {
         if let Some(given) = confirm {
-            return if given == name { Ok(true) } else { bail!("--confirm {given}: the name to confirm is {name}") };
+            return if given == name {
+                Ok(true)
+            } else {
+                bail!("--confirm {given}: the name to confirm is {name}")
+            };
         }
         let Some(mut person) = Person::at_terminal() else {
             bail!("nobody can be asked \"{question}\": pass --confirm {name}")

@@ -103,9 +103,11 @@ impl<'u> Progress<'u> {
 }
 
 fn line_style() -> ProgressStyle {
-    ProgressStyle::with_template("  {spinner} {prefix}: {wide_msg} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("  {spinner} {prefix}: {wide_msg} {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn overall_style() -> ProgressStyle {
-    ProgressStyle::with_template("  {bar:40} {pos}/{len} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template("  {bar:40} {pos}/{len} {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

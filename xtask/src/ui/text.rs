@@ -33,9 +33,12 @@ fn is_quiet(judgement: &Judgement) -> bool {
 
 /// The account that a thing is in, or where else it is.
 fn group(label: &Label) -> String {
-    let outermost = std::iter::successors(Some(label), |label| label.place.as_deref()).last().unwrap_or(label);
+    let outermost =
+        std::iter::successors(Some(label), |label| label.place.as_deref()).last().unwrap_or(label);
     match outermost.kind {
-        "account" if outermost.name != label.name || label.kind != "account" => format!("Account {}", outermost.name),
+        "account" if outermost.name != label.name || label.kind != "account" => {
+            format!("Account {}", outermost.name)
+        }
         "profile" => "This machine".to_owned(),
         _ => "Organization".to_owned(),
     }
@@ -47,7 +50,9 @@ fn judged(line: &Line<Judgement>) -> String {
         Judgement::Absent => (' ', "absent".to_owned()),
         Judgement::Create => ('+', "create".to_owned()),
         Judgement::Change(differences) => ('~', changed(differences)),
-        Judgement::Replace(differences) => ('!', format!("only a new one could have {}", changed(differences))),
+        Judgement::Replace(differences) => {
+            ('!', format!("only a new one could have {}", changed(differences)))
+        }
         Judgement::Adopt(differences) if differences.is_empty() => ('~', "adopt".to_owned()),
         Judgement::Adopt(differences) => ('~', format!("adopt, {}", changed(differences))),
         Judgement::Repair(why) => ('~', format!("repair: {why}")),
@@ -85,7 +90,10 @@ fn counts(plan: &Plan) -> String {
     };
     let parts = [
         count(|j| matches!(j, Judgement::Create | Judgement::After(_)), "to create"),
-        count(|j| matches!(j, Judgement::Change(_) | Judgement::Adopt(_) | Judgement::Repair(_)), "to change"),
+        count(
+            |j| matches!(j, Judgement::Change(_) | Judgement::Adopt(_) | Judgement::Repair(_)),
+            "to change",
+        ),
         count(|j| matches!(j, Judgement::Delete), "to delete"),
         count(|j| matches!(j, Judgement::Coming(_) | Judgement::Going(_)), "on their way"),
         count(|j| matches!(j, Judgement::Foreign), "not ours"),
