@@ -46,7 +46,7 @@ impl<'u> Project<'u> {
         let config = read_config(ui, common, &workspace, answers)?;
         let (reach, pace) = match common.sandbox {
             true => sandbox::reach(ui, &workspace, &config.region).await?,
-            false => (Reach::new(common.profile.clone(), &config.region), 1.0),
+            false => (Reach::new(common.profile.clone(), &config.region), common.pace.unwrap_or(1.0)),
         };
         workspace.contents(&config)?;
         Ok(Self { ui, common: common.clone(), workspace, config, reach, pace, stop })
@@ -110,7 +110,7 @@ impl<'u> Project<'u> {
             schema: self.workspace.schema()?,
             contents: self.workspace.contents(&self.config)?,
             description: "first version, by cargo xtask bootstrap".to_owned(),
-            image: Rc::new(ImageSource::find(source, builder).await?),
+            image: Rc::new(ImageSource::find(source, builder, self.common.binary.as_deref()).await?),
             profiles: self.workspace.profiles.clone(),
             source_profile: self.source_profile(),
             close_accounts: false,

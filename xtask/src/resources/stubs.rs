@@ -20,7 +20,7 @@ macro_rules! stub { ($name:ident, $m:ident, $kind:literal, {$($f:ident: $t:ty),*
 }}
 pub(crate) struct ImageSource;
 impl ImageSource {
-    pub(crate) async fn find(_: crate::image::Source, _: Option<crate::image::BuilderKind>) -> Result<Self> {
+    pub(crate) async fn find(_: crate::image::Source, _: Option<crate::image::BuilderKind>, _: Option<&std::path::Path>) -> Result<Self> {
         Ok(Self)
     }
 }
