@@ -5,8 +5,8 @@ use crate::image::{get, push};
 use crate::world::{self, Aws};
 use aws_sdk_apprunner::error::ProvideErrorMetadata;
 use aws_sdk_apprunner::types::{
-    AuthenticationConfiguration, ImageConfiguration, ImageRepository, ImageRepositoryType, Service, ServiceStatus,
-    SourceConfiguration,
+    AuthenticationConfiguration, ImageConfiguration, ImageRepository, ImageRepositoryType, Service,
+    ServiceStatus, SourceConfiguration,
 };
 use std::time::{Duration, Instant};
 
@@ -32,10 +32,15 @@ impl Ready {
         let role = format!("arn:aws:iam::{account}:role/access");
         let image = ImageConfiguration::builder().port("5000");
         let image = image.runtime_environment_variables(environment.0, environment.1);
-        let repository = ImageRepository::builder().image_identifier(&self.image).image_configuration(image.build());
-        let repository = repository.image_repository_type(ImageRepositoryType::Ecr).build().expect("a repository");
+        let repository =
+            ImageRepository::builder().image_identifier(&self.image).image_configuration(image.build());
+        let repository =
+            repository.image_repository_type(ImageRepositoryType::Ecr).build().expect("a repository");
         let access = AuthenticationConfiguration::builder().access_role_arn(role).build();
-        SourceConfiguration::builder().image_repository(repository).authentication_configuration(access).build()
+        SourceConfiguration::builder()
+            .image_repository(repository)
+            .authentication_configuration(access)
+            .build()
     }
 
     async fn create(&self, name: &str, environment: (&str, &str)) -> String {
@@ -81,7 +86,11 @@ async fn create_failed_stays_and_keeps_its_name_until_it_is_deleted() {
     let arn = ready.create("web-app", ("EXIT_AT_START", "4")).await;
     assert_eq!(ready.settled(&arn).await.status, ServiceStatus::CreateFailed);
     let again = ready.client.create_service().service_name("web-app");
-    let again = again.source_configuration(ready.source(("VERSION", "1"))).send().await.expect_err("the name is taken");
+    let again = again
+        .source_configuration(ready.source(("VERSION", "1")))
+        .send()
+        .await
+        .expect_err("the name is taken");
     assert_eq!(again.code(), Some("InvalidRequestException"));
     ready.client.delete_service().service_arn(&arn).send().await.expect("a deletion");
     assert_eq!(ready.settled(&arn).await.status, ServiceStatus::Deleted);

@@ -25,7 +25,12 @@ pub(crate) async fn role(config: &SdkConfig, name: &str, service: &str, policy: 
     let trust = serde_json::json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     ]});
-    iam.create_role().role_name(name).assume_role_policy_document(trust.to_string()).send().await.expect("a role");
+    iam.create_role()
+        .role_name(name)
+        .assume_role_policy_document(trust.to_string())
+        .send()
+        .await
+        .expect("a role");
     if !policy.is_empty() {
         let attach = iam.attach_role_policy().role_name(name).policy_arn(format!("{POLICIES}/{policy}"));
         attach.send().await.expect("attach the policy");
@@ -57,7 +62,8 @@ impl Ready {
     }
 
     fn container(&self, environment: &[(&str, &str)]) -> ExpressGatewayContainer {
-        let log = ExpressGatewayServiceAwsLogsConfiguration::builder().log_group("/app").log_stream_prefix("web");
+        let log =
+            ExpressGatewayServiceAwsLogsConfiguration::builder().log_group("/app").log_stream_prefix("web");
         let pairs = environment.iter().map(|(k, v)| KeyValuePair::builder().name(*k).value(*v).build());
         ExpressGatewayContainer::builder()
             .image(&self.image)
@@ -70,10 +76,12 @@ impl Ready {
 
     /// Creates the service `web`; its ARN and URL.
     async fn create(&self) -> (String, String) {
-        let create = self.ecs.create_express_gateway_service().service_name("web").health_check_path("/healthz");
+        let create =
+            self.ecs.create_express_gateway_service().service_name("web").health_check_path("/healthz");
         let create = create.execution_role_arn(self.arn("execution")).task_role_arn(self.arn("task"));
         let create = create.infrastructure_role_arn(self.arn("infrastructure"));
-        let made = create.primary_container(self.container(&[("VERSION", "1")])).send().await.expect("a service");
+        let made =
+            create.primary_container(self.container(&[("VERSION", "1")])).send().await.expect("a service");
         let service = made.service.expect("the service");
         let paths = service.active_configurations()[0].ingress_paths();
         (service.service_arn().expect("an ARN").to_owned(), paths[0].endpoint().to_owned())
@@ -90,7 +98,8 @@ impl Ready {
         loop {
             let listed = self.ecs.list_service_deployments().service(arn).send().await.expect("deployments");
             let newest = listed.service_deployments()[0].service_deployment_arn().expect("an ARN").to_owned();
-            let described = self.ecs.describe_service_deployments().service_deployment_arns(newest).send().await;
+            let described =
+                self.ecs.describe_service_deployments().service_deployment_arns(newest).send().await;
             let deployment = described.expect("a deployment").service_deployments()[0].clone();
             if deployment.finished_at().is_some() {
                 return deployment;
@@ -164,7 +173,8 @@ async fn a_name_can_be_used_again_when_it_is_inactive_and_not_while_draining() {
     assert_eq!(again.message(), Some("Service is in DRAINING status"));
     let begun = Instant::now();
     loop {
-        let described = ready.ecs.describe_express_gateway_service().service_arn(&arn).send().await.expect("it");
+        let described =
+            ready.ecs.describe_express_gateway_service().service_arn(&arn).send().await.expect("it");
         let status = described.service.and_then(|s| s.status).and_then(|s| s.status_code).expect("a status");
         if status.as_str() == "INACTIVE" {
             break;
@@ -183,8 +193,10 @@ async fn the_infrastructure_role_removed_too_early_strands_the_load_balancer() {
     let ready = ready().await;
     let (arn, _) = ready.create().await;
     ready.deployed(&arn).await;
-    let service = ready.ecs.describe_express_gateway_service().service_arn(&arn).send().await.expect("it").service;
-    let revision = service.expect("it").active_configurations()[0].service_revision_arn().expect("one").to_owned();
+    let service =
+        ready.ecs.describe_express_gateway_service().service_arn(&arn).send().await.expect("it").service;
+    let revision =
+        service.expect("it").active_configurations()[0].service_revision_arn().expect("one").to_owned();
     ready.ecs.delete_express_gateway_service().service_arn(&arn).send().await.expect("a deletion");
     let iam = aws_sdk_iam::Client::new(&ready.config);
     let policy = format!("{POLICIES}/AmazonECSInfrastructureRoleforExpressGatewayServices");
@@ -200,7 +212,10 @@ async fn the_infrastructure_role_removed_too_early_strands_the_load_balancer() {
         if status.as_str() == "FAILED" {
             return;
         }
-        assert!(status.as_str() == "DEPROVISIONING" && begun.elapsed() < Duration::from_secs(30), "{status:?}");
+        assert!(
+            status.as_str() == "DEPROVISIONING" && begun.elapsed() < Duration::from_secs(30),
+            "{status:?}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -47,7 +47,12 @@ fn layer() -> (Vec<u8>, String) {
     (gz.finish().expect("a compressed layer"), digest(&tar))
 }
 
-pub(crate) async fn http(method: Method, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response<Bytes> {
+pub(crate) async fn http(
+    method: Method,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> Response<Bytes> {
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -78,7 +83,8 @@ pub(crate) async fn push(aws: &Aws, config: &SdkConfig, architecture: &str) -> S
         "config": {"Entrypoint": ["/server"]}, "rootfs": {"type": "layers", "diff_ids": [diff]},
     });
     let config = config.to_string().into_bytes();
-    let described = |kind: &str, bytes: &[u8]| json!({"mediaType": kind, "size": bytes.len(), "digest": digest(bytes)});
+    let described =
+        |kind: &str, bytes: &[u8]| json!({"mediaType": kind, "size": bytes.len(), "digest": digest(bytes)});
     let manifest: Value = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST,

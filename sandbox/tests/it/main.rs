@@ -1,10 +1,13 @@
 //! Stories about the sandbox, told with AWS's own SDK: each with its own sandbox, so that they run in parallel.
 
+mod image;
 mod world;
 
 mod appconfig;
+mod apprunner;
 mod denials;
 mod ecr;
+mod ecs;
 mod iam;
 mod logs;
 mod organizations;

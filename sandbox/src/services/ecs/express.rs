@@ -2,7 +2,8 @@
 
 use super::managed::Managed;
 use super::{
-    Deployment, Revision, Service, Status, arn, cluster, cluster_name, clusters, invalid, managed, rollout,
+    Deployment, ECS, Revision, Service, Status, arn, cluster, cluster_name, clusters, invalid, managed,
+    rollout,
 };
 use super::{service_linked_role, state, tags};
 use crate::auth;
@@ -24,9 +25,8 @@ const MEMBERS: [&str; 9] = [
     "scalingTarget",
 ];
 
-/// The service principals that the roles are passed to.
+/// The service principal of tasks.
 const TASKS: &str = "ecs-tasks.amazonaws.com";
-const ECS: &str = "ecs.amazonaws.com";
 
 pub(super) fn valid_name(name: &str) -> bool {
     (1..=255).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))

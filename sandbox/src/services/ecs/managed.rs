@@ -7,6 +7,7 @@ use crate::auth;
 use crate::call::Call;
 use crate::clock::Time;
 use crate::runtime;
+use crate::services::iam;
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -99,7 +100,7 @@ fn state_of<'w>(world: &'w mut World, here: &str) -> &'w mut State {
 
 fn assumable(world: &World, here: &str, role: &str) -> bool {
     let account = here.split('/').next().unwrap_or_default();
-    auth::trusts_service(world, role, "ecs.amazonaws.com", account)
+    auth::trusts_service(world, role, super::ECS, account)
 }
 
 fn provision(world: &mut World, here: &str, revision: &Revision, role: &str) {
@@ -117,8 +118,11 @@ fn provision(world: &mut World, here: &str, revision: &Revision, role: &str) {
             Some(format!("Cannot assume role {role}")),
         );
     }
+    let (account, region) = here.split_once('/').unwrap_or_default();
+    for service in ["elasticloadbalancing.amazonaws.com", "ecs.application-autoscaling.amazonaws.com"] {
+        iam::service_linked_role(world, account, service);
+    }
     if let Some(group) = &revision.managed.log_group {
-        let (account, region) = here.split_once('/').unwrap_or_default();
         runtime::log_group(world, account, region, group);
     }
     settle(world, here, &revision.arn, Managing::Active, None);

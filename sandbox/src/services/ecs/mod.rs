@@ -2,9 +2,11 @@
 //!
 //! A service has revisions; a deployment brings one into service (`rollout`); its tasks are the runtime's.
 
+use crate::auth;
 use crate::call::{Answer, Call};
 use crate::clock::Time;
 use crate::fault::Fault;
+use crate::services::iam;
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,11 +21,12 @@ mod services;
 mod tags;
 mod tasks;
 
+/// The service principal of ECS itself.
+const ECS: &str = "ecs.amazonaws.com";
+
 /// What this service keeps.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
-    /// When ECS's service-linked role can be assumed; `None` until ECS was first used.
-    linked: Option<Time>,
     /// Clusters by name.
     clusters: BTreeMap<String, Cluster>,
     /// Services by ARN; a new one of the same name takes the place of an INACTIVE one.
@@ -207,15 +210,9 @@ fn cluster(call: &mut Call) -> Result<Cluster, Fault> {
 
 /// ECS works through a service-linked role, which it makes when an account first uses it, and cannot assume at once.
 fn service_linked_role(call: &mut Call) -> Result<(), Fault> {
-    let (now, due, account) = (call.now(), call.due(15.0), call.account());
-    let elsewhere = call
-        .world
-        .ecs
-        .iter()
-        .filter(|(k, _)| k.starts_with(&format!("{account}/")))
-        .find_map(|(_, s)| s.linked);
-    let linked = *state(call).linked.get_or_insert(elsewhere.unwrap_or(due));
-    if linked <= now {
+    let account = call.account();
+    let role = iam::service_linked_role(call.world, &account, ECS).unwrap_or_default();
+    if auth::trusts_service(call.world, &role, ECS, &account) {
         return Ok(());
     }
     Err(invalid(
