@@ -83,6 +83,9 @@ pub struct Shape {
     pub flattened: bool,
     #[serde(default)]
     pub exception: bool,
+    /// Any JSON value.
+    #[serde(default)]
+    pub document: bool,
 }
 
 #[derive(Deserialize)]

@@ -3,11 +3,17 @@
 #![expect(dead_code, unused_imports, reason = "no command uses the engine yet")]
 
 mod aws;
+mod config;
 mod diff;
+mod draft;
 mod engine;
 mod graph;
 mod image;
+mod interview;
+mod names;
+mod policy;
 mod report;
 mod resource;
+mod ui;
 
 fn main() {}

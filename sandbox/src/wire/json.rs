@@ -39,8 +39,8 @@ pub(super) fn encode(target: &Target, output: &Value) -> Result<Reply, Fault> {
 pub(super) fn read(model: &Model, shape: &Shape, value: Value) -> Result<Value, Fault> {
     let wrong =
         |value: &Value| unserializable(format!("unexpected {} where a {} belongs", kind(value), shape.kind));
-    if value.is_null() {
-        return Ok(Value::Null);
+    if value.is_null() || shape.document {
+        return Ok(value);
     }
     match (shape.kind.as_str(), value) {
         ("structure", Value::Object(object)) => read_structure(model, shape, object),
@@ -77,6 +77,9 @@ fn read_structure(model: &Model, shape: &Shape, mut object: Map<String, Value>) 
 /// A value in its JSON form: without nulls, times in the model's format.
 pub(super) fn write(model: &Model, used: &Reference, value: &Value, path: &str) -> Result<Value, Fault> {
     let shape = model.shape(&used.shape);
+    if shape.document {
+        return Ok(value.clone());
+    }
     match (shape.kind.as_str(), value) {
         ("structure", Value::Object(object)) => {
             if let Some(name) = object.keys().find(|name| !shape.members.contains_key(*name)) {

@@ -30,10 +30,10 @@ fn at(world: &mut World, (service, region): (&str, &str), operation: &str, input
         input: input.as_object().unwrap().clone(),
         caller: Some(Caller {
             account: MANAGEMENT.to_owned(),
-            arn: format!("arn:aws:iam::{MANAGEMENT}:user/admin"),
-            user_id: String::new(),
+            arn: format!("arn:aws:iam::{MANAGEMENT}:root"),
+            user_id: MANAGEMENT.to_owned(),
             access_key: String::new(),
-            principal: Principal::User { name: "admin".to_owned() },
+            principal: Principal::Root,
         }),
         authorized: false,
     };

@@ -247,4 +247,14 @@ fn make_access_role(world: &mut World, role: &AccessRole) {
             inline: Vec::new(),
         },
     );
+    seen_in_time(world, role);
+}
+
+/// Propagation counts from when the role was due, also where time was advanced beyond that.
+fn seen_in_time(world: &mut World, role: &AccessRole) {
+    let seen_from = role.due + world.clock.scaled(world.settings.iam_propagation);
+    let roles = world.iam.get_mut(&role.account).map(|iam| &mut iam.roles);
+    if let Some(made) = roles.and_then(|roles| roles.get_mut(&role.name.to_lowercase())) {
+        made.entity.access = iam::Lagging::new(made.entity.access.latest().clone(), seen_from);
+    }
 }

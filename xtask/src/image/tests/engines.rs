@@ -1,14 +1,16 @@
 //! With a container engine: it builds what we push, and it runs what we built. `xtask/tests/engine.sh` starts one.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::cloud::Cloud;
 use super::fixture::{Workspace, image_of, program, program_of};
 use super::registry::{DebianRegistry, PASSWORD};
 use crate::image::push::{find, push};
-use crate::image::{Builder, Engine, fingerprint, make};
+use crate::image::{Builder, Engine, Host, Image, Platform, Source, choose, fingerprint, make};
 
 const DOCKER: Builder = Builder::Engine(Engine::Docker);
 
@@ -39,37 +41,62 @@ fn docker(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A container in the foreground; its end is the container's.
-struct Container(Child);
+/// A container in the foreground, with the host's network; its end is the container's.
+struct Container {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Container {
+    /// Waits for the first line that names the address on which the program listens.
+    fn start(options: &[&str], name: &str) -> Self {
+        let run = [&["run", "--rm", "--network", "host"], options, &[name]].concat();
+        let mut process = Command::new("docker").args(run).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
+        let address =
+            said.find_map(|it| address(&it.unwrap())).expect("the program ended before it listened");
+        std::thread::spawn(move || said.map_while(Result::ok).for_each(drop));
+        Container { process, address }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut client = TcpStream::connect(("127.0.0.1", self.address.port())).unwrap();
+        write!(client, "GET {path} HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
 
 impl Drop for Container {
     fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
+        self.process.kill().ok();
+        self.process.wait().ok();
     }
+}
+
+fn address(line: &str) -> Option<SocketAddr> {
+    line.split(|it: char| !it.is_ascii_digit() && it != '.' && it != ':').find_map(|it| it.parse().ok())
+}
+
+/// Pushes an image and has the engine pull it by its digest.
+async fn pulled(registry: &DebianRegistry, image: &Image) -> String {
+    let repository = registry.repository("app");
+    let digest = push(&repository, image, "src-1", &|_| ()).await.unwrap();
+    docker(&["login", "--username", "AWS", "--password", PASSWORD, &registry.address]);
+    let name = repository.name(&digest);
+    docker(&["pull", &name]);
+    name
 }
 
 #[tokio::test]
 #[ignore = "needs a container engine: xtask/tests/engine.sh starts one"]
 async fn docker_runs_what_we_pushed_without_root_and_without_a_shell() {
     let registry = DebianRegistry::start();
-    let repository = registry.repository("app");
     let image = image_of("app", &program_of(SERVER, &["-C", "target-feature=+crt-static"]));
-    let digest = push(&repository, &image, "src-1", &|_| ()).await.unwrap();
-    docker(&["login", "--username", "AWS", "--password", PASSWORD, &registry.address]);
-    let name = repository.name(&digest);
-    docker(&["pull", &name]);
+    let name = pulled(&registry, &image).await;
 
-    let run = ["run", "--rm", "--network", "host", &name];
-    let mut child = Command::new("docker").args(run).stdout(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(child.stdout.take().unwrap());
-    let _container = Container(child);
-    let mut address = String::new();
-    said.read_line(&mut address).unwrap();
-    let mut client = TcpStream::connect(address.trim()).unwrap();
-    client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).unwrap();
+    let answer = Container::start(&[], &name).get("/");
 
     let ids = "Uid:\t65532\t65532\t65532\t65532|Gid:\t65532\t65532\t65532\t65532";
     let expected = format!("{ids}|tmp true|root false|authorities true|shell false");
@@ -77,6 +104,43 @@ async fn docker_runs_what_we_pushed_without_root_and_without_a_shell() {
     let shell =
         Command::new("docker").args(["run", "--rm", "--entrypoint", "/bin/sh", &name]).output().unwrap();
     assert!(!shell.status.success());
+}
+
+/// The app of this repository, alone in its image: it answers, resolves a name through DNS, and reaches TLS there with
+/// the authorities in the image's file.
+#[tokio::test]
+#[ignore = "needs a container engine: xtask/tests/engine.sh starts one"]
+async fn docker_runs_the_app_which_resolves_names_and_reaches_tls() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+    let source = Source { root, package: "app".into(), platform: Platform::X86_64 };
+    let builder = choose(None, source.platform, &Host::probe().await).unwrap();
+    let image = make(&source, &builder, &|_| ()).await.unwrap();
+    assert!(image.compressed_size() < 5_000_000, "{} bytes", image.compressed_size());
+    let registry = DebianRegistry::start();
+    let name = pulled(&registry, &image).await;
+    let cloud = Cloud::start("sts.cloud.example");
+
+    let resolver = format!("{}:/etc/resolv.conf:ro", cloud.file("resolv.conf"));
+    let authorities = format!("{}:/etc/ssl/certs/ca-certificates.crt:ro", cloud.file("cert.pem"));
+    let endpoint = format!("AWS_ENDPOINT_URL=https://sts.cloud.example:{}", cloud.address.port());
+    let settings = [
+        "PORT=0",
+        "AWS_REGION=eu-west-1",
+        "AWS_ACCESS_KEY_ID=AKIABASE",
+        "AWS_SECRET_ACCESS_KEY=secret",
+        "APPCONFIGAPPNAME=app",
+        "APPCONFIGCONF=app",
+        "APPCONFIGENV=development",
+        "APPCONFIGREADROLE=arn:aws:iam::111111111111:role/read",
+        &endpoint,
+    ];
+    let mut options = vec!["--volume", &resolver, "--volume", &authorities];
+    options.extend(settings.iter().flat_map(|it| ["--env", it]));
+    let container = Container::start(&options, &name);
+
+    let version = container.get("/version");
+    assert!(version.starts_with("HTTP/1.1 200"), "{version}");
+    assert!(cloud.heard("POST / HTTP/1.1"), "no request came through TLS");
 }
 
 #[tokio::test]
