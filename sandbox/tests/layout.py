@@ -1,4 +1,4 @@
-"""An OCI layout with one image of one program and the shared libraries it needs: a small image without a builder.
+"""An OCI layout with one image: a program, its shared libraries, and certificates. A small image without a builder.
 
     python3 sandbox/tests/layout.py PROGRAM DIRECTORY      # then: skopeo copy oci:DIRECTORY:v1 docker://…
 """
@@ -9,6 +9,7 @@ import json
 import pathlib
 import platform
 import re
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -22,8 +23,12 @@ def libraries(program):
 
 def layer(program):
     archive = io.BytesIO()
+    files = [(program, "/program"), *((path, path) for path in libraries(program))]
+    authorities = pathlib.Path(ssl.get_default_verify_paths().openssl_cafile)
+    system = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+    files.append((system if system.exists() else authorities, "/etc/ssl/certs/ca-certificates.crt"))
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        for source, name in [(program, "/program"), *((path, path) for path in libraries(program))]:
+        for source, name in files:
             entry = tarfile.TarInfo(name.lstrip("/"))
             content = pathlib.Path(source).read_bytes()
             entry.size, entry.mode = len(content), 0o755
