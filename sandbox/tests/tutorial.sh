@@ -174,7 +174,7 @@ becomes 60 SUCCESSFUL newest
 
 step "E15. its URL lists all services of the region"
 url=$(text dev 'service.activeConfigurations[0].ingressPaths[0].endpoint' ecs describe-express-gateway-service --service-arn "$service")
-answers() { curl --silent --fail --max-time 5 "$url/" | python3 -c "$1"; }
+answers() { curl --silent --fail --max-time 5 "${url%/}/" | python3 -c "$1"; }
 counted='import json, sys; it = json.load(sys.stdin); print(len(it["services"]), it["total"], it["version"])'
 eventually 60 answers "$counted"
 read -r shown total version_label <"$work/said"
@@ -198,7 +198,7 @@ step "G17. clean-up: the service and its roles"
 aws --profile dev ecs delete-express-gateway-service --service-arn "$service" >"$work/said"
 status() { text dev 'services[0].status' ecs describe-services --services "$service"; }
 becomes 120 INACTIVE status
-if curl --silent --fail --max-time 5 "$url/" >"$work/said"; then fail "it still answers"; fi
+if curl --silent --fail --max-time 5 "$url" >"$work/said"; then fail "it still answers"; fi
 aws --profile dev iam delete-role-policy --role-name AppRunnerListServicesCrossConfigRole --policy-name AssumeAppConfigListServicesAccessPolicy
 detach() {
   aws --profile dev iam detach-role-policy --role-name "$1" --policy-arn "arn:aws:iam::aws:policy/service-role/$2"
