@@ -318,7 +318,11 @@ fn assume_role_refusal<'e>(error: &'e (dyn std::error::Error + 'static)) -> Opti
 /// Credentials that cannot be had, and requests that the fence stopped, will not be better later.
 fn hopeless<E>(error: &SdkError<E, HttpResponse>) -> bool {
     match error {
-        SdkError::DispatchFailure(failure) => failure.is_user() || failure.is_other(),
+        SdkError::DispatchFailure(failure) => {
+            // A connection that was cut is of another kind, too, but of one that is known to pass.
+            let passes = failure.as_connector_error().is_some_and(|error| error.as_other().is_some());
+            failure.is_user() || failure.is_other() && !passes
+        }
         _ => false,
     }
 }

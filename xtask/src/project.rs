@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
 
 use crate::Common;
 use crate::aws::{Aws, Reach};
@@ -100,7 +101,7 @@ impl<'u> Project<'u> {
     pub(crate) async fn declaration(&self) -> Result<Declaration> {
         let (image, tag) = match self.image(None).await {
             Ok(found) => found,
-            Err(_) => (ImageSource::new(self.source(), Builder::Native(Linkage::Musl)), "src-unknown".to_owned()),
+            Err(_) => (ImageSource::built(self.source(), Builder::Native(Linkage::Musl)), "src-unknown".to_owned()),
         };
         self.declare(image, tag)
     }
@@ -136,13 +137,13 @@ impl<'u> Project<'u> {
     async fn image(&self, builder: Option<BuilderKind>) -> Result<(ImageSource, String)> {
         let source = self.source();
         if let Some(program) = &self.common.binary {
-            let image = image::of_program(&source, program).await?;
-            let tag = format!("src-{}", &image.digest().to_string()[7..23]);
-            return Ok((ImageSource::ready(source, image), tag));
+            let bytes = std::fs::read(program).with_context(|| format!("read {}", program.display()))?;
+            let tag = format!("src-{}", &hex::encode(Sha256::digest(bytes))[..16]);
+            return Ok((ImageSource::program(source, program.clone()), tag));
         }
         let builder = image::choose(builder, source.platform, &image::Host::probe().await)?;
         let tag = image::fingerprint(&source, &builder).await?.tag();
-        Ok((ImageSource::new(source, builder), tag))
+        Ok((ImageSource::built(source, builder), tag))
     }
 
     /// The profile that roles are assumed from; none where the credentials are in the environment.

@@ -2,6 +2,7 @@
 //!
 //! Bootstrap brings the first one only, later ones are `deploy`'s: any image of ours that is there will do.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::repository_policy::client;
 use crate::aws::{Aws, Door, gone, read, wrote};
 use crate::graph::{Key, Node};
 use crate::image::push::{PushProgress, Registry, find, push};
-use crate::image::{self, BuildProgress, Builder, Linkage, Source};
+use crate::image::{self, BuildProgress, Builder, Source};
 use crate::report::Known;
 use crate::resource::{Cx, Resource, Seen, SeenBy, State};
 
@@ -34,8 +35,13 @@ pub(crate) struct Image {
 /// What the image is made of. It is made once, by whoever asks first.
 pub(crate) struct ImageSource {
     source: Source,
-    builder: Builder,
+    from: From,
     made: OnceCell<image::Image>,
+}
+
+enum From {
+    Builder(Builder),
+    Program(PathBuf),
 }
 
 /// Nothing: it is only ever brought.
@@ -126,19 +132,24 @@ impl Image {
 }
 
 impl ImageSource {
-    pub(crate) fn new(source: Source, builder: Builder) -> Self {
-        Self { source, builder, made: OnceCell::new() }
+    pub(crate) fn built(source: Source, builder: Builder) -> Self {
+        Self { source, from: From::Builder(builder), made: OnceCell::new() }
     }
 
-    /// One that is made already.
-    pub(crate) fn ready(source: Source, image: image::Image) -> Self {
-        Self { made: OnceCell::new_with(Some(image)), ..Self::new(source, Builder::Native(Linkage::StaticGlibc)) }
+    /// From a static program that was built elsewhere.
+    pub(crate) fn program(source: Source, program: PathBuf) -> Self {
+        Self { source, from: From::Program(program), made: OnceCell::new() }
     }
 
     /// The image, made if nobody has yet: a caller may begin before there is a repository.
     pub(crate) async fn made(&self, progress: &dyn Fn(BuildProgress)) -> Result<&image::Image> {
-        self.made.get_or_try_init(|| image::make(&self.source, &self.builder, progress)).await
+        let make = async || match &self.from {
+            From::Builder(builder) => image::make(&self.source, builder, progress).await,
+            From::Program(program) => image::of_program(&self.source, program).await,
+        };
+        self.made.get_or_try_init(make).await
     }
+}
 }
 
 /// The reference of the image of that tag, which is made and pushed if the repository does not have it.
