@@ -150,7 +150,6 @@ impl ImageSource {
         self.made.get_or_try_init(make).await
     }
 }
-}
 
 /// The reference of the image of that tag, which is made and pushed if the repository does not have it.
 pub(crate) async fn ensure(door: &Door, repository: &repository::Learned, tag: &str, source: &ImageSource) -> Result<String> {
