@@ -42,6 +42,8 @@ pub(crate) struct Aws {
     doors: RefCell<HashMap<(String, Access), Rc<OnceCell<Rc<Door>>>>>,
     pub(crate) accounts: Listing<aws_sdk_organizations::types::Account>,
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
+    /// The requests for accounts that this run has made, by the account's name.
+    pub(crate) asked: RefCell<HashMap<String, String>>,
 }
 
 /// Who STS says we are.
@@ -72,8 +74,8 @@ impl Aws {
         let base = load(reach).await?;
         let caller = identity(&base).await.context("find out whose credentials these are")?;
         let doors = RefCell::default();
-        let (accounts, requests) = Default::default();
-        Ok(Self { region: reach.region.clone(), caller, base, doors, accounts, requests })
+        let (accounts, requests, asked) = Default::default();
+        Ok(Self { region: reach.region.clone(), caller, base, doors, accounts, requests, asked })
     }
 
     /// The caller's own account: the management account, where there is an organization.
