@@ -44,6 +44,8 @@ pub(crate) struct Aws {
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
     /// The requests for accounts that this run has made, by the account's name.
     pub(crate) asked: RefCell<HashMap<String, String>>,
+    /// Hears how far long work has come: what it is, how much is done, and of how much (0: nobody knows).
+    pub(crate) meter: Box<dyn Fn(&str, u64, u64)>,
 }
 
 /// Who STS says we are.
@@ -75,7 +77,8 @@ impl Aws {
         let caller = identity(&base).await.context("find out whose credentials these are")?;
         let doors = RefCell::default();
         let (accounts, requests, asked) = Default::default();
-        Ok(Self { region: reach.region.clone(), caller, base, doors, accounts, requests, asked })
+        let (region, meter) = (reach.region.clone(), Box::new(|_: &str, _, _| ()));
+        Ok(Self { region, caller, base, doors, accounts, requests, asked, meter })
     }
 
     /// The caller's own account: the management account, where there is an organization.
