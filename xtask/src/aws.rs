@@ -8,6 +8,7 @@ use anyhow::{Context, Error, Result, bail};
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -32,6 +33,8 @@ pub(crate) struct Reach {
     pub(crate) region: String,
     /// The only endpoint that requests may go to. Absent: AWS, or what the SDK's own settings say.
     pub(crate) only: Option<String>,
+    /// An access key and its secret instead of the SDK's default chain.
+    pub(crate) keys: Option<(String, String)>,
 }
 
 /// AWS as the person who calls sees it, and a door into each account.
@@ -116,7 +119,8 @@ impl Aws {
                 Ok(builder.credentials_provider(provider).identity_cache(cache).build())
             }
             Access::Profile(name) => {
-                let reach = Reach { profile: Some(name.clone()), region: self.region.clone(), only: None };
+                let reach =
+                    Reach { profile: Some(name.clone()), region: self.region.clone(), ..Reach::default() };
                 let only = fence::of(&self.base);
                 load(&Reach { only, ..reach }).await
             }
@@ -144,6 +148,9 @@ async fn load(reach: &Reach) -> Result<SdkConfig> {
     };
     if let Some(profile) = &reach.profile {
         loader = loader.profile_name(profile);
+    }
+    if let Some((id, secret)) = &reach.keys {
+        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, SESSION));
     }
     Ok(loader.load().await)
 }
