@@ -130,6 +130,13 @@ impl ImageSource {
         Self { source, builder, made: OnceCell::new() }
     }
 
+    /// One that needs no compiler.
+    #[cfg(test)]
+    pub(super) fn ready(source: Source, image: image::Image) -> Self {
+        let builder = Builder::Native(image::Linkage::Musl);
+        Self { source, builder, made: OnceCell::new_with(Some(image)) }
+    }
+
     /// The image, made if nobody has yet: a caller may begin before there is a repository.
     pub(crate) async fn made(&self, progress: &dyn Fn(BuildProgress)) -> Result<&image::Image> {
         self.made.get_or_try_init(|| image::make(&self.source, &self.builder, progress)).await
