@@ -42,7 +42,7 @@ pub(crate) struct Aws {
     pub(crate) region: String,
     pub(crate) caller: Identity,
     base: SdkConfig,
-    doors: RefCell<HashMap<(String, Access), Rc<OnceCell<Rc<Door>>>>>,
+    doors: RefCell<HashMap<(String, Access), Opening>>,
     pub(crate) accounts: Listing<aws_sdk_organizations::types::Account>,
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
     /// The requests for accounts that this run has made, by the account's name.
@@ -50,6 +50,9 @@ pub(crate) struct Aws {
     /// Hears how far long work has come: what it is, how much is done, and of how much (0: nobody knows).
     pub(crate) meter: Box<dyn Fn(&str, u64, u64)>,
 }
+
+/// A door that opens once, for all who wait.
+type Opening = Rc<OnceCell<Rc<Door>>>;
 
 /// Who STS says we are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -307,7 +310,11 @@ fn assume_role_refusal<'e>(error: &'e (dyn std::error::Error + 'static)) -> Opti
 /// Credentials that cannot be had, and requests that the fence stopped, will not be better later.
 fn hopeless<E>(error: &SdkError<E, HttpResponse>) -> bool {
     match error {
-        SdkError::DispatchFailure(failure) => failure.is_user() || failure.is_other(),
+        SdkError::DispatchFailure(failure) => {
+            // A connection that was cut is of another kind, too, but of one that is known to pass.
+            let passes = failure.as_connector_error().is_some_and(|error| error.as_other().is_some());
+            failure.is_user() || failure.is_other() && !passes
+        }
         _ => false,
     }
 }

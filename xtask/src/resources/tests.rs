@@ -174,6 +174,12 @@ impl Story {
         self.sandbox.requests().iter().filter(|request| request.operation == operation).count()
     }
 
+    /// How often this was asked for and not refused.
+    fn done(&self, operation: &str) -> usize {
+        let requests = self.sandbox.requests();
+        requests.iter().filter(|request| request.operation == operation && request.status == 200).count()
+    }
+
     fn fault(&self, operation: &str, kind: Kind, times: u64) {
         self.sandbox.add_fault(Rule {
             service: None,
