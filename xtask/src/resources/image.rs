@@ -141,6 +141,13 @@ impl ImageSource {
         Self { source, from: From::Program(program), made: OnceCell::new() }
     }
 
+    /// One that needs no compiler.
+    #[cfg(test)]
+    pub(super) fn ready(source: Source, image: image::Image) -> Self {
+        let from = From::Program(PathBuf::new());
+        Self { source, from, made: OnceCell::new_with(Some(image)) }
+    }
+
     /// The image, made if nobody has yet: a caller may begin before there is a repository.
     pub(crate) async fn made(&self, progress: &dyn Fn(BuildProgress)) -> Result<&image::Image> {
         let make = async || match &self.from {

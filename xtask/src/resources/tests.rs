@@ -20,9 +20,11 @@ use crate::graph::Environment;
 use crate::report::{Act, Done, Judgement, Outcome};
 
 mod accounts;
+mod configured;
 mod everything;
 mod guards;
 mod profiles;
+mod running;
 
 const REGION: &str = "eu-west-1";
 
