@@ -9,6 +9,7 @@ mod denials;
 mod ecr;
 mod ecs;
 mod iam;
+mod load;
 mod logs;
 mod organizations;
 mod sts;
