@@ -16,11 +16,9 @@ mod sigv4;
 pub use credentials::{Authenticated, authenticate};
 pub use decision::{allow, context, decide, may_assume};
 pub use policy::{Says, Who};
+pub(crate) use sigv4::encode;
+pub use sigv4::signer::{Keys, add as sign};
 pub use sigv4::unsigned;
-pub(crate) use sigv4::{
-    encode,
-    signer::{Keys, add as sign},
-};
 
 /// A principal that signed a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

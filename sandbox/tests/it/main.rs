@@ -8,6 +8,7 @@ mod apprunner;
 mod denials;
 mod ecr;
 mod ecs;
+mod fuzz;
 mod iam;
 mod load;
 mod logs;

@@ -1,4 +1,4 @@
-//! Signs requests as a client does, for the load that the sandbox puts on itself.
+//! Signs requests as a client does: for the load that the sandbox puts on itself, and for tests.
 
 use super::{ALGORITHM, canonical_request, scoped, sign, string_to_sign};
 use anyhow::{Result, anyhow};
@@ -9,14 +9,14 @@ use time::macros::format_description;
 
 /// What a client signs with.
 #[derive(Clone, Debug)]
-pub(crate) struct Keys {
-    pub(crate) id: String,
-    pub(crate) secret: String,
-    pub(crate) token: Option<String>,
+pub struct Keys {
+    pub id: String,
+    pub secret: String,
+    pub token: Option<String>,
 }
 
 /// Adds date, token and signature. The `host` header has to be there.
-pub(crate) fn add(parts: &mut Parts, body: &[u8], keys: &Keys, region: &str, service: &str) -> Result<()> {
+pub fn add(parts: &mut Parts, body: &[u8], keys: &Keys, region: &str, service: &str) -> Result<()> {
     let timestamp = OffsetDateTime::now_utc()
         .format(format_description!("[year][month][day]T[hour][minute][second]Z"))?;
     parts.headers.insert("x-amz-date", HeaderValue::from_str(&timestamp)?);
