@@ -8,6 +8,7 @@ use anyhow::{Context, Error, Result, bail};
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -32,6 +33,8 @@ pub(crate) struct Reach {
     pub(crate) region: String,
     /// The only endpoint that requests may go to. Absent: AWS, or what the SDK's own settings say.
     pub(crate) only: Option<String>,
+    /// An access key and its secret instead of the SDK's default chain.
+    pub(crate) keys: Option<(String, String)>,
 }
 
 /// AWS as the person who calls sees it, and a door into each account.
@@ -42,6 +45,8 @@ pub(crate) struct Aws {
     doors: RefCell<HashMap<(String, Access), Rc<OnceCell<Rc<Door>>>>>,
     pub(crate) accounts: Listing<aws_sdk_organizations::types::Account>,
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
+    /// The requests for accounts that this run has made, by the account's name.
+    pub(crate) asked: RefCell<HashMap<String, String>>,
 }
 
 /// Who STS says we are.
@@ -72,8 +77,8 @@ impl Aws {
         let base = load(reach).await?;
         let caller = identity(&base).await.context("find out whose credentials these are")?;
         let doors = RefCell::default();
-        let (accounts, requests) = Default::default();
-        Ok(Self { region: reach.region.clone(), caller, base, doors, accounts, requests })
+        let (accounts, requests, asked) = Default::default();
+        Ok(Self { region: reach.region.clone(), caller, base, doors, accounts, requests, asked })
     }
 
     /// The caller's own account: the management account, where there is an organization.
@@ -111,7 +116,8 @@ impl Aws {
                 Ok(builder.credentials_provider(provider).identity_cache(cache).build())
             }
             Access::Profile(name) => {
-                let reach = Reach { profile: Some(name.clone()), region: self.region.clone(), only: None };
+                let reach =
+                    Reach { profile: Some(name.clone()), region: self.region.clone(), ..Reach::default() };
                 let only = fence::of(&self.base);
                 load(&Reach { only, ..reach }).await
             }
@@ -139,6 +145,9 @@ async fn load(reach: &Reach) -> Result<SdkConfig> {
     };
     if let Some(profile) = &reach.profile {
         loader = loader.profile_name(profile);
+    }
+    if let Some((id, secret)) = &reach.keys {
+        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, SESSION));
     }
     Ok(loader.load().await)
 }

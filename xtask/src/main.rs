@@ -14,6 +14,7 @@ mod names;
 mod policy;
 mod report;
 mod resource;
+mod resources;
 mod ui;
 
 fn main() {}

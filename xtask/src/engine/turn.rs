@@ -29,6 +29,9 @@ struct Turn<'a> {
     lane: Option<SemaphorePermit<'a>>,
 }
 
+/// What was seen less than this ago, without waiting for others since, is still so.
+const FRESH: Duration = Duration::from_millis(100);
+
 enum Step {
     End(Outcome),
     /// It came to nothing, for this reason.
@@ -104,7 +107,7 @@ impl<W> Walk<'_, W> {
         }
     }
 
-    /// Waits until this may be asked for. `false` when time has passed since it was looked at.
+    /// Waits until this may be asked for. `false` when time has passed since it was looked at: look again.
     async fn admit<'s>(&'s self, turn: &mut Turn<'s>, act: &Act) -> Result<bool, Outcome> {
         let before = Instant::now();
         if *act == Act::Delete && !turn.dependants_gone {
@@ -114,7 +117,7 @@ impl<W> Walk<'_, W> {
         if turn.lane.is_none() {
             turn.lane = self.enter_lane(turn).await?;
         }
-        if before == Instant::now() {
+        if before.elapsed() < FRESH {
             return Ok(true);
         }
         turn.start_waiting();
@@ -248,7 +251,8 @@ impl Turn<'_> {
             Judgement::Absent => Step::End(first.map_or(Outcome::Absent, Outcome::Did)),
             Judgement::Create if self.has_applied() => Step::Wait("not seen yet".to_owned()),
             Judgement::Create => Step::Act(Act::Create),
-            Judgement::Change(found) if self.has_applied() => {
+            // A new thing may be there before it is as declared: an account lands in the root, and is moved.
+            Judgement::Change(found) if self.has_applied() && !self.has_only_created() => {
                 Step::Wait(format!("still differs: {}", one_line(&found)))
             }
             Judgement::Change(found) => Step::Act(Act::Change(found)),
@@ -265,6 +269,10 @@ impl Turn<'_> {
             }
             judgement => Step::End(self.end(judgement)),
         }
+    }
+
+    fn has_only_created(&self) -> bool {
+        self.asked.iter().all(|act| *act == Act::Create)
     }
 
     /// What a judgement that leaves nothing to do or to wait for amounts to.

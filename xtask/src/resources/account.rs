@@ -1,0 +1,382 @@
+//! An AWS account: made once, whatever dies when, or one that exists and is only used.
+//!
+//! CreateAccount has no idempotency: before it is sent, nothing may have the e-mail address and no request of the
+//! name may be under way. See `aws-facts.md`, section 1.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use aws_sdk_organizations::config::retry::RetryConfig;
+use aws_sdk_organizations::types::{
+    Account as Found, AccountState, CreateAccountFailureReason as Reason, CreateAccountState,
+    CreateAccountStatus, Tag,
+};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::Unit;
+use super::organization::{AGAIN, NOT_IN_USE, tags_of};
+use crate::aws::{Access, Aws, Mark, explain, gone, read, wrote};
+use crate::graph::{Key, Node};
+use crate::report::Known;
+use crate::resource::{Busy, Cx, Lane, NotVisible, Resource, Seen, SeenBy, State};
+
+/// An account, usable when its door opens.
+#[derive(Serialize)]
+pub(crate) struct Account {
+    /// As `foothold.toml` calls it: `dev`.
+    pub(crate) label: String,
+    pub(crate) origin: Origin,
+    pub(crate) unit: Option<Key<Unit>>,
+    pub(crate) access: Access,
+    /// The region of the project, which the account's tags keep.
+    pub(crate) region: String,
+    pub(crate) mark: Mark,
+    /// Whether it is closed when it is no longer wanted.
+    pub(crate) close: bool,
+}
+
+/// Where an account comes from.
+#[derive(Serialize)]
+pub(crate) enum Origin {
+    /// Made by us, and found by its e-mail address.
+    Created { name: String, email: String },
+    /// Somebody else's: never renamed, moved, tagged or closed.
+    Given { id: String },
+}
+
+#[derive(Serialize)]
+pub(crate) struct Owned {
+    unit: Option<String>,
+    tags: BTreeMap<String, String>,
+}
+
+pub(crate) struct Learned {
+    pub(crate) id: String,
+    pub(crate) access: Access,
+    /// The id of the organization it is in.
+    pub(crate) organization: Option<String>,
+}
+
+impl Resource for Account {
+    type World = Aws;
+    type Owned = Owned;
+    type Learned = Learned;
+    const KIND: &'static str = "account";
+
+    fn name(&self) -> String {
+        self.label.clone()
+    }
+
+    fn place(&self) -> Option<Node> {
+        None
+    }
+
+    fn desired(&self, known: &Known<'_>) -> Result<Owned> {
+        if self.is_given() {
+            return Ok(Owned { unit: None, tags: BTreeMap::new() });
+        }
+        let unit = self.unit.as_ref().map(|unit| known.of(unit).map(|unit| unit.id.clone())).transpose()?;
+        Ok(Owned { unit, tags: self.tags() })
+    }
+
+    async fn observe(&self, cx: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
+        match &self.origin {
+            Origin::Given { id } => self.observe_given(cx, id).await.map(Some),
+            Origin::Created { name, email } => match find(cx, name, email).await? {
+                Some(account) => self.observe_created(cx, account).await,
+                None => Ok(None),
+            },
+        }
+    }
+
+    async fn apply(&self, cx: &Cx<'_, Aws>, current: Option<&SeenBy<Self>>, desired: &Owned) -> Result<()> {
+        match (&self.origin, current) {
+            (Origin::Given { .. }, _) => Ok(()),
+            (Origin::Created { name, email }, None) => self.create(cx, name, email).await,
+            (Origin::Created { .. }, Some(Seen { state: State::Failed(reason), .. })) => bail!("{reason}"),
+            (Origin::Created { .. }, Some(account)) => self.change(cx, account, desired).await,
+        }
+    }
+
+    async fn delete(&self, cx: &Cx<'_, Aws>, current: &SeenBy<Self>) -> Result<()> {
+        let answer = cx.world.organizations().close_account().account_id(&current.learned.id).send().await;
+        gone(answer, &["AccountAlreadyClosedException"], &[AGAIN[0], "ConflictException"])
+    }
+
+    fn keep(&self) -> Option<String> {
+        let closing = self.close && !self.is_given();
+        (!closing).then(|| "accounts are closed only when asked to: `--close-accounts`".to_owned())
+    }
+
+    fn shared(&self) -> bool {
+        self.is_given()
+    }
+
+    /// As many as AWS creates, and closes, at once.
+    fn lane(&self) -> Option<Lane> {
+        match (self.is_given(), self.close) {
+            (true, _) => None,
+            (_, true) => Some(Lane::new("account closures", 3)),
+            (_, false) => Some(Lane::new("account creations", CREATIONS)),
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(if self.is_given() { 60 } else { 30 * 60 })
+    }
+}
+
+/// How many accounts AWS creates at once.
+const CREATIONS: usize = 5;
+/// The tag that keeps the region of the project.
+const REGION: &str = "foothold:region";
+
+impl Account {
+    fn is_given(&self) -> bool {
+        matches!(self.origin, Origin::Given { .. })
+    }
+
+    fn tags(&self) -> BTreeMap<String, String> {
+        let region = (REGION, self.region.as_str());
+        self.mark.tags().chain([region]).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Where its organization cannot be seen, it counts as outside of any.
+    async fn observe_given(&self, cx: &Cx<'_, Aws>, id: &str) -> Result<SeenBy<Self>> {
+        let listed = match accounts(cx, cx.since).await {
+            Err(error) if error.is::<NotVisible>() => None,
+            listed => Some(listed?),
+        };
+        let found = listed.iter().flat_map(|listed| listed.iter()).find(|account| account.id() == Some(id));
+        let owned = Owned { unit: None, tags: BTreeMap::new() };
+        let state = self.state(cx, id).await?;
+        Ok(Seen { owned, learned: self.learned(id, found), ours: false, state })
+    }
+
+    async fn observe_created(&self, cx: &Cx<'_, Aws>, account: Found) -> Result<Option<SeenBy<Self>>> {
+        let id = account.id().context("the account has no id")?;
+        let state = match account.state() {
+            Some(AccountState::PendingClosure) => State::Going("AWS is closing it".to_owned()),
+            Some(AccountState::Suspended | AccountState::Closed) if self.close => return Ok(None),
+            Some(AccountState::Suspended | AccountState::Closed) => State::Failed(self.burnt(&account)),
+            Some(AccountState::PendingActivation) => State::Coming("AWS is activating it".to_owned()),
+            _ => self.state(cx, id).await?,
+        };
+        let tags = tags_of(cx.world, id).await?;
+        let ours = self.mark.is_on(tags.iter().map(|tag| (tag.key(), tag.value())));
+        if ours {
+            self.check_region(&tags)?;
+        }
+        let kept: BTreeMap<String, String> = self.tags();
+        let tags = tags.into_iter().filter(|tag| kept.contains_key(tag.key()));
+        let tags = tags.map(|tag| (tag.key, tag.value)).collect();
+        let unit = match self.unit {
+            Some(_) => parent(cx.world, id).await?,
+            None => None,
+        };
+        let learned = self.learned(id, Some(&account));
+        Ok(Some(Seen { owned: Owned { unit, tags }, learned, ours, state }))
+    }
+
+    /// Ready when its door opens: the role of a new account is there a little later than the account.
+    async fn state(&self, cx: &Cx<'_, Aws>, id: &str) -> Result<State> {
+        match cx.world.door(id, &self.access).await {
+            Ok(_) => Ok(State::Ready),
+            Err(error) => {
+                let busy = error.chain().find_map(|cause| cause.downcast_ref::<Busy>());
+                let why = busy.map(|busy| format!("{} cannot be used yet: {busy}", self.access));
+                why.map(State::Coming).ok_or(error)
+            }
+        }
+    }
+
+    fn learned(&self, id: &str, account: Option<&Found>) -> Learned {
+        let organization = account.and_then(Found::arn).and_then(organization_in);
+        Learned { id: id.to_owned(), access: self.access.clone(), organization }
+    }
+
+    fn check_region(&self, tags: &[Tag]) -> Result<()> {
+        let known = tags.iter().find(|tag| tag.key() == REGION);
+        let Some(other) = known.map(Tag::value).filter(|region| *region != self.region) else {
+            return Ok(());
+        };
+        bail!(
+            "the region of {project} is {other}, and foothold.toml says {region}: a region is fixed by the first \
+             bootstrap; set `region = \"{other}\"` again, or tear {project} down first and start anew in {region}",
+            project = self.mark.project,
+            region = self.region,
+        )
+    }
+
+    fn burnt(&self, account: &Found) -> String {
+        let (email, id) = (account.email().unwrap_or_default(), account.id().unwrap_or_default());
+        format!("account {id} with the e-mail address {email} is closed, and {ANOTHER}")
+    }
+
+    async fn create(&self, cx: &Cx<'_, Aws>, name: &str, email: &str) -> Result<()> {
+        let tags: Result<Vec<Tag>, _> = self
+            .tags()
+            .into_iter()
+            .map(|(key, value)| Tag::builder().key(key).value(value).build())
+            .collect();
+        let role = match &self.access {
+            Access::Role(role) => Some(role.clone()),
+            Access::Profile(_) => None,
+        };
+        let request = cx.world.organizations().create_account().account_name(name).email(email);
+        let request = request.set_role_name(role).set_tags(Some(tags?)).customize();
+        // Never sent twice: AWS would not know the second one for the first.
+        let once = aws_sdk_organizations::config::Builder::new().retry_config(RetryConfig::disabled());
+        let answer = request.config_override(once).send().await.map_err(explain);
+        let refused = match answer {
+            Ok(answer) => return note(cx.world, name, answer.create_account_status),
+            Err(failure) if failure.is(AGAIN) || failure.transient => {
+                return Err(Busy(failure.to_string()).into());
+            }
+            Err(failure) => failure,
+        };
+        // The limit counts those that an earlier run asked for, too.
+        let limited = refused.is(&["ConstraintViolationException"]) && !refused.says("organization");
+        if limited && requests(cx, Instant::now()).await?.iter().any(in_progress) {
+            return Err(Busy("AWS is creating other accounts".to_owned()).into());
+        }
+        Err(refused.into())
+    }
+
+    async fn change(&self, cx: &Cx<'_, Aws>, account: &SeenBy<Self>, desired: &Owned) -> Result<()> {
+        let (client, id) = (cx.world.organizations(), &account.learned.id);
+        if account.owned.tags != desired.tags {
+            let tags: Result<Vec<Tag>, _> = desired
+                .tags
+                .iter()
+                .map(|(key, value)| Tag::builder().key(key).value(value).build())
+                .collect();
+            wrote(client.tag_resource().resource_id(id).set_tags(Some(tags?)).send().await, AGAIN)?;
+        }
+        let (Some(from), Some(to)) = (&account.owned.unit, &desired.unit) else { return Ok(()) };
+        if from == to {
+            return Ok(());
+        }
+        let request = client.move_account().account_id(id).source_parent_id(from).destination_parent_id(to);
+        gone(
+            request.send().await,
+            &["DuplicateAccountException"],
+            &[AGAIN[0], "SourceParentNotFoundException"],
+        )
+    }
+}
+
+/// What to do about an e-mail address that cannot be used again.
+const ANOTHER: &str = "AWS does not give its address to another account: choose another pattern for `email` in \
+                       foothold.toml, such as one with a number in it";
+
+/// The account of this address, or, before the list has it, the one that a request of this name has made.
+async fn find(cx: &Cx<'_, Aws>, name: &str, email: &str) -> Result<Option<Found>> {
+    if let Some(account) = listed(cx, cx.since, email).await? {
+        return Ok(Some(account));
+    }
+    let requests = requests(cx, cx.since).await?;
+    let mut named = requests.iter().filter(|request| request.account_name() == Some(name));
+    if named.clone().any(in_progress) {
+        return Err(Busy("AWS is creating it".to_owned()).into());
+    }
+    let asked = cx.world.asked.borrow().get(name).cloned();
+    if let Some(failed) =
+        named.clone().find(|request| request.id == asked && asked.is_some() && has_failed(request))
+    {
+        return look_again(cx, failed, email).await;
+    }
+    match named.find_map(|request| request.account_id().map(str::to_owned)) {
+        Some(id) => described(cx.world, &id, email).await,
+        None => Ok(None),
+    }
+}
+
+/// An address that is taken may be taken by our own account, which the list did not have yet.
+async fn look_again(cx: &Cx<'_, Aws>, failed: &CreateAccountStatus, email: &str) -> Result<Option<Found>> {
+    match listed(cx, Instant::now(), email).await? {
+        Some(account) => Ok(Some(account)),
+        None => Err(refusal(failed.failure_reason(), email)),
+    }
+}
+
+fn refusal(reason: Option<&Reason>, email: &str) -> anyhow::Error {
+    let code = reason.map_or("no reason given", Reason::as_str);
+    match reason {
+        Some(Reason::EmailAlreadyExists | Reason::ConcurrentAccountModification) => {
+            anyhow!("{code}: an account that is not in this organization has {email}, and {ANOTHER}")
+        }
+        Some(Reason::InvalidEmail) => {
+            anyhow!("{code}: AWS does not take {email}: change `email` in foothold.toml")
+        }
+        Some(Reason::AccountLimitExceeded) => anyhow!(
+            "{code}: the organization may not have more accounts: ask for a higher quota of accounts at \
+             https://console.aws.amazon.com/servicequotas/home/services/organizations/quotas, then run it again"
+        ),
+        _ => anyhow!("{code}: AWS could not create the account; run it again"),
+    }
+}
+
+async fn listed(cx: &Cx<'_, Aws>, since: Instant, email: &str) -> Result<Option<Found>> {
+    let accounts = accounts(cx, since).await?;
+    Ok(accounts.iter().find(|account| has(account, email)).cloned())
+}
+
+fn has(account: &Found, email: &str) -> bool {
+    account.email().is_some_and(|found| found.eq_ignore_ascii_case(email))
+}
+
+/// All accounts of the organization, in one read for everyone who looks.
+async fn accounts(cx: &Cx<'_, Aws>, since: Instant) -> Result<Rc<Vec<Found>>> {
+    let list = async || {
+        let request = cx.world.organizations().list_accounts().into_paginator().send();
+        let pages = read(request.collect::<Result<Vec<_>, _>>().await, &[NOT_IN_USE])?.unwrap_or_default();
+        Ok(pages.into_iter().filter_map(|page| page.accounts).flatten().collect())
+    };
+    cx.world.accounts.since(since, list).await
+}
+
+/// All requests for accounts, in one read for everyone who waits for one.
+async fn requests(cx: &Cx<'_, Aws>, since: Instant) -> Result<Rc<Vec<CreateAccountStatus>>> {
+    let list = async || {
+        let request = cx.world.organizations().list_create_account_status().into_paginator().send();
+        let pages = read(request.collect::<Result<Vec<_>, _>>().await, &[NOT_IN_USE])?.unwrap_or_default();
+        Ok(pages.into_iter().filter_map(|page| page.create_account_statuses).flatten().collect())
+    };
+    cx.world.requests.since(since, list).await
+}
+
+async fn described(aws: &Aws, id: &str, email: &str) -> Result<Option<Found>> {
+    let answer = aws.organizations().describe_account().account_id(id).send().await;
+    let account = read(answer, &["AccountNotFoundException"])?.and_then(|answer| answer.account);
+    Ok(account.filter(|account| has(account, email)))
+}
+
+async fn parent(aws: &Aws, id: &str) -> Result<Option<String>> {
+    let answer = aws.organizations().list_parents().child_id(id).send().await;
+    let parents = read(answer, &["ChildNotFoundException"])?.and_then(|answer| answer.parents);
+    Ok(parents.unwrap_or_default().into_iter().find_map(|parent| parent.id))
+}
+
+/// Keeps which request is this run's: an older one of the name may have failed for an older address.
+fn note(aws: &Aws, name: &str, status: Option<CreateAccountStatus>) -> Result<()> {
+    let id = status.and_then(|status| status.id).context("the request to create the account has no id")?;
+    aws.asked.borrow_mut().insert(name.to_owned(), id);
+    Ok(())
+}
+
+fn in_progress(request: &CreateAccountStatus) -> bool {
+    request.state() == Some(&CreateAccountState::InProgress)
+}
+
+fn has_failed(request: &CreateAccountStatus) -> bool {
+    request.state() == Some(&CreateAccountState::Failed)
+}
+
+/// `o-…` in `arn:aws:organizations::MANAGEMENT:account/o-…/ACCOUNT`.
+fn organization_in(arn: &str) -> Option<String> {
+    arn.rsplit('/').nth(1).map(str::to_owned)
+}
