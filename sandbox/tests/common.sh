@@ -1,5 +1,5 @@
 # What the scripts beside this share: a sandbox of their own, an AWS CLI that knows nothing else, and assertions.
-# SANDBOX and APP name the binaries; SCALE how many of AWS's seconds pass in one.
+# SANDBOX and APP name the binaries, SCALE how many of AWS's seconds pass in one, KEEP where to leave everything.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SANDBOX=${SANDBOX:-$root/target/debug/sandbox}
