@@ -7,8 +7,12 @@ APP=${APP:-$root/target/debug/app}
 work=$(mktemp -d)
 sandbox_pid=
 
+# What a script has to stop besides.
+also_finish() { :; }
+
 finish() {
   local status=$?
+  also_finish
   [ -z "$sandbox_pid" ] || { kill "$sandbox_pid" && wait "$sandbox_pid"; } 2>/dev/null || true
   [ "$status" = 0 ] || { echo "FAILED (status $status) after: ${now_doing:-nothing}" >&2; tail -n 5 "$work/said" >&2 || true; }
   [ -z "${KEEP:-}" ] || cp -r "$work" "$KEEP"

@@ -4,8 +4,7 @@ set -euo pipefail
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 engine_pid=
-stop_engine() { [ -z "$engine_pid" ] || { kill "$engine_pid" && wait "$engine_pid"; } 2>/dev/null || true; }
-trap 'status=$?; stop_engine; (exit "$status"); finish' EXIT
+also_finish() { [ -z "$engine_pid" ] || { kill "$engine_pid" && wait "$engine_pid"; } 2>/dev/null || true; }
 start_sandbox
 
 step "an engine"
