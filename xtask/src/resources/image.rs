@@ -13,9 +13,9 @@ use base64::Engine as _;
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use super::{Repository, repository};
 use super::repository::ABSENT;
 use super::repository_policy::client;
+use super::{Repository, repository};
 use crate::aws::{Aws, Door, gone, read, wrote};
 use crate::graph::{Key, Node};
 use crate::image::push::{PushProgress, Registry, find, push};
@@ -159,7 +159,12 @@ impl ImageSource {
 }
 
 /// The reference of the image of that tag, which is made and pushed if the repository does not have it.
-pub(crate) async fn ensure(door: &Door, repository: &repository::Learned, tag: &str, source: &ImageSource) -> Result<String> {
+pub(crate) async fn ensure(
+    door: &Door,
+    repository: &repository::Learned,
+    tag: &str,
+    source: &ImageSource,
+) -> Result<String> {
     let client = door.ecr();
     let path = repository.uri.split_once('/').map_or(repository.name.as_str(), |(_, path)| path);
     let registry = registry(&client, path).await?;

@@ -15,7 +15,10 @@ impl Story {
     /// How often this was asked for and not refused.
     pub(super) fn succeeded(&self, operation: &str) -> usize {
         let requests = self.sandbox.requests();
-        requests.iter().filter(|request| request.operation == operation && (200..300).contains(&request.status)).count()
+        requests
+            .iter()
+            .filter(|request| request.operation == operation && (200..300).contains(&request.status))
+            .count()
     }
 
     fn only_application(&self, environment: &mut Environment<Aws>) {
