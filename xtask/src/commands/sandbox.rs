@@ -139,7 +139,7 @@ async fn build(ui: &Ui) -> Result<PathBuf> {
     let program = messages
         .filter(|m| m["target"]["name"] == "sandbox")
         .filter_map(|m| m["executable"].as_str().map(PathBuf::from))
-        .last();
+        .next_back();
     program.context("build the sandbox: cargo names no program")
 }
 

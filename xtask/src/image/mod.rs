@@ -29,7 +29,7 @@ pub(crate) use assemble::{Contents, assemble};
 pub(crate) use build::{BuildProgress, build};
 pub(crate) use builder::{Builder, BuilderKind, Engine, Host, Linkage, Platform, choose};
 pub(crate) use commit::{Commit, last_commit};
-pub(crate) use fingerprint::{Fingerprint, fingerprint};
+pub(crate) use fingerprint::fingerprint;
 pub(crate) use oci::{Blob, Digest, Image};
 
 /// The port the app listens on inside its container.

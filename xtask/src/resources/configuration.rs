@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use aws_sdk_appconfig::primitives::Blob;
 use aws_sdk_appconfig::types::{DeploymentState, DeploymentSummary};
 use serde::Serialize;
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use super::application::{ABSENT, once};
 use super::{ConfigurationEnvironment, ConfigurationProfile, Strategy};
-use crate::aws::{Aws, explain, gone, read, wrote};
+use crate::aws::{Aws, gone, read, wrote};
 use crate::graph::{Key, Node};
 use crate::report::Known;
-use crate::resource::{Busy, Cx, Resource, Seen, SeenBy, State};
+use crate::resource::{Cx, Resource, Seen, SeenBy, State};
 
 /// Content for an environment that has none yet.
 #[derive(Serialize)]
