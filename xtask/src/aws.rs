@@ -45,6 +45,9 @@ impl Reach {
     }
 }
 
+/// Hears how far long work has come: what it is, how much is done, and of how much (0: nobody knows).
+pub(crate) type Meter = Box<dyn Fn(&str, u64, u64)>;
+
 /// AWS as the person who calls sees it, and a door into each account.
 pub(crate) struct Aws {
     pub(crate) region: String,
@@ -56,8 +59,7 @@ pub(crate) struct Aws {
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
     /// The requests for accounts that this run has made, by the account's name.
     pub(crate) asked: RefCell<HashMap<String, String>>,
-    /// Hears how far long work has come: what it is, how much is done, and of how much (0: nobody knows).
-    pub(crate) meter: Box<dyn Fn(&str, u64, u64)>,
+    pub(crate) meter: Meter,
 }
 
 /// A door that opens once, for all who wait.

@@ -41,7 +41,7 @@ pub(crate) struct AppRunnerService {
     pub(crate) after: Vec<Node>,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize)]
 pub(crate) struct Owned {
     running: bool,
     port: Option<String>,
@@ -123,8 +123,14 @@ impl Resource for AppRunnerService {
             wrote(request.send().await, &[BUSY])?;
         }
         if !current.owned.running {
-            // One operation at a time: what else differs is seen when it runs.
-            return wrote(client.resume_service().service_arn(arn).send().await, &[BUSY]).map(drop);
+            wrote(client.resume_service().service_arn(arn).send().await, &[BUSY])?;
+            let resumed = Owned { running: true, ..current.owned.clone() };
+            // One operation at a time: what else differs is changed when it runs.
+            return if resumed == *desired {
+                Ok(())
+            } else {
+                Err(Busy("it is resumed first".to_owned()).into())
+            };
         }
         let image = current.learned.image.as_deref().context("the service does not say what it runs")?;
         let request = client.update_service().service_arn(arn);

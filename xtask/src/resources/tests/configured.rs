@@ -111,12 +111,31 @@ async fn only_what_drifted_in_appconfig_is_repaired() {
 async fn what_was_deployed_later_is_left_alone() {
     let story = Story::begin().await;
     story.make(Story::configured).await;
+    deploy_another(&story).await;
     story.sandbox.forget_requests();
-    let changed = |story: &Story, environment: &mut Environment<Aws>| {
-        story.stages(environment, &["development", "production"], schema());
-    };
-    let done = story.make(changed).await;
+    let done = story.make(Story::configured).await;
     assert!(matches!(outcome(&done, "configuration"), Outcome::Same));
+    assert_eq!(story.writes(), [] as [&str; 0]);
+}
+
+/// Starts a deployment of other content, slowly.
+async fn deploy_another(story: &Story) {
+    let client = story.door().await.appconfig();
+    let application = client.list_applications().send().await.expect("a list").items()[0].id.clone().unwrap();
+    let profiles = client.list_configuration_profiles().application_id(&application).send().await;
+    let profile = profiles.expect("a list").items()[0].id.clone().unwrap();
+    let environments = client.list_environments().application_id(&application).send().await;
+    let environment = environments.expect("a list").items()[0].id.clone().unwrap();
+    let request = client.create_hosted_configuration_version().application_id(&application);
+    let request = request.configuration_profile_id(&profile).content_type("application/json");
+    let content = aws_sdk_appconfig::primitives::Blob::new(*b"{}");
+    let version = request.content(content).send().await.expect("a version").version_number;
+    let request = client.start_deployment().application_id(application).environment_id(environment);
+    let request = request.configuration_profile_id(profile).configuration_version(version.to_string());
+    let slow = "AppConfig.Linear20PercentEvery6Minutes";
+    let strategies = client.list_deployment_strategies().send().await.expect("a list");
+    let slow = strategies.items().iter().find(|it| it.name() == Some(slow)).expect("AWS's own").id.clone();
+    request.set_deployment_strategy_id(slow).send().await.expect("a deployment");
 }
 
 #[tokio::test]

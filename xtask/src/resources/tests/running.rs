@@ -9,7 +9,7 @@ use crate::graph::{Input, Key};
 use crate::image::{Contents, Platform, Source as Sources, assemble};
 use crate::resource::Resource;
 use crate::resources::express_service::{Standing, roll_out, standing};
-use crate::resources::{ExpressService, Image, ImageSource};
+use crate::resources::{AppRunnerService, ExpressService, Image, ImageSource};
 
 /// What a story's service is like.
 #[derive(Clone)]
@@ -87,6 +87,27 @@ impl Story {
         });
     }
 
+    fn app_runner(&self, environment: &mut Environment<Aws>, memory: u32, broken: &'static str) {
+        let account = self.account(environment);
+        let puller = ("access", "build.apprunner.amazonaws.com");
+        let access_role = self.role(environment, account, puller, &["AWSAppRunnerServicePolicyForECRAccess"]);
+        let task_role = self.role(environment, account, ("app", "tasks.apprunner.amazonaws.com"), &[]);
+        let image = self.image(environment, account);
+        environment.add(AppRunnerService {
+            account,
+            mark: self.mark(),
+            name: "ListServices".into(),
+            image,
+            access_role,
+            task_role,
+            environment: vec![("BROKEN".into(), Input::from(broken.to_owned()))],
+            port: 5000,
+            size: Size { memory, ..Size::default() },
+            health_path: "/healthz".into(),
+            after: Vec::new(),
+        });
+    }
+
     fn service(&self, environment: &mut Environment<Aws>) {
         self.express(environment, &FINE);
     }
@@ -122,7 +143,7 @@ async fn from_nothing_to_a_url_that_answers_and_a_second_run_writes_nothing() {
     let again = story.make(Story::service).await;
     assert_eq!(troubles(&again), [] as [&str; 0]);
     assert_eq!(again.count(|outcome| matches!(outcome, Outcome::Same)), again.lines.len());
-    assert_eq!(story.writes(), ["GetAuthorizationToken"; 0]);
+    assert_eq!(story.writes(), [] as [&str; 0]);
     story.sandbox.stop().await;
 }
 
@@ -194,6 +215,54 @@ async fn another_image_is_rolled_out_and_the_next_run_leaves_it() {
     assert_eq!(standing(&door, &arn).await.expect("a standing"), Standing::Successful { revision });
     let done = story.make(Story::service).await;
     assert!(matches!(outcome(&done, ExpressService::KIND), Outcome::Same), "{:?}", troubles(&done));
+    story.sandbox.stop().await;
+}
+
+async fn customer() -> Story {
+    let customer = vec!["aws+config@example.com".to_owned()];
+    Story::begin_with(|options| options.settings.app_runner_customers = customer).await
+}
+
+#[tokio::test]
+async fn app_runner_from_nothing_to_a_url_then_drifted_paused_and_gone() {
+    let story = customer().await;
+    let done = story.make(|story, environment| story.app_runner(environment, 512, "no")).await;
+    assert_eq!(troubles(&done), [] as [&str; 0]);
+    story.sandbox.forget_requests();
+    story.make(|story, environment| story.app_runner(environment, 512, "no")).await;
+    assert_eq!(story.writes(), [] as [&str; 0]);
+    let client = story.door().await.apprunner();
+    let found = client.list_services().send().await.expect("a list");
+    let arn = found.service_summary_list()[0].service_arn().expect("an ARN");
+    client.pause_service().service_arn(arn).send().await.expect("a pause");
+    let done = story.make(|story, environment| story.app_runner(environment, 512, "no")).await;
+    assert_eq!(troubles(&done), [] as [&str; 0]);
+    assert_eq!(story.writes(), ["PauseService", "ResumeService"]);
+    client.pause_service().service_arn(arn).send().await.expect("a pause");
+    let done = story.make(|story, environment| story.app_runner(environment, 1024, "no")).await;
+    assert_eq!(troubles(&done), [] as [&str; 0]);
+    let done = story.retire(|story, environment| story.app_runner(environment, 1024, "no")).await;
+    assert!(matches!(outcome(&done, AppRunnerService::KIND), Outcome::Did(Act::Delete)));
+    story.sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn app_runner_that_could_not_be_created_is_made_again_after_the_fix() {
+    let story = customer().await;
+    let done = story.make(|story, environment| story.app_runner(environment, 512, "yes")).await;
+    let why = reason(&done, AppRunnerService::KIND);
+    assert!(why.contains("cannot go on: told to break"), "{why}");
+    let done = story.make(|story, environment| story.app_runner(environment, 512, "no")).await;
+    assert_eq!(troubles(&done), [] as [&str; 0]);
+    story.sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn app_runner_refuses_new_customers_and_we_say_what_to_do() {
+    let story = Story::begin().await;
+    let done = story.make(|story, environment| story.app_runner(environment, 512, "no")).await;
+    let why = reason(&done, AppRunnerService::KIND);
+    assert!(why.contains("platform = \"ecs-express\""), "{why}");
     story.sandbox.stop().await;
 }
 
