@@ -55,7 +55,7 @@ pub(crate) struct Center {
     pub(crate) image: Key<Image>,
     pub(crate) application: Key<Application>,
     pub(crate) profile: Key<ConfigurationProfile>,
-    quick: Key<Strategy>,
+    pub(crate) quick: Key<Strategy>,
 }
 
 /// One stage: its environment in AppConfig, and what runs it, if it has an account.

@@ -3,6 +3,7 @@
 mod aws;
 mod commands;
 mod config;
+mod content;
 mod diff;
 mod draft;
 mod engine;

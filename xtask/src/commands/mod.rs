@@ -1,6 +1,7 @@
 //! The commands, one file each: arguments and `run` side by side.
 
 pub(crate) mod bootstrap;
+pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod graph;
 pub(crate) mod image;
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     Bootstrap(bootstrap::Arguments),
     Plan(plan::Arguments),
     Status(status::Arguments),
+    #[command(subcommand)]
+    Config(config::Arguments),
     Logs(logs::Arguments),
     Image(image::Arguments),
     Doctor(doctor::Arguments),
@@ -38,6 +41,7 @@ pub(crate) async fn run(command: Command, common: &Common, ui: &Ui) -> Result<Ex
         Command::Bootstrap(arguments) => bootstrap::run(&arguments, common, ui).await,
         Command::Plan(arguments) => plan::run(&arguments, common, ui).await,
         Command::Status(arguments) => status::run(&arguments, common, ui).await,
+        Command::Config(arguments) => config::run(&arguments, common, ui).await,
         Command::Logs(arguments) => logs::run(&arguments, common, ui).await,
         Command::Image(arguments) => image::run(&arguments, common, ui).await,
         Command::Doctor(arguments) => doctor::run(&arguments, common, ui).await,

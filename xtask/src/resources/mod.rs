@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod cli_profile;
+pub(crate) mod deployment;
 pub(crate) mod lifecycle_policy;
 pub(crate) mod log_group;
 pub(crate) mod organization;
