@@ -56,6 +56,8 @@ pub(crate) struct Aws {
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
     /// The requests for accounts that this run has made, by the account's name.
     pub(crate) asked: RefCell<HashMap<String, String>>,
+    /// Hears how far long work has come: what it is, how much is done, and of how much (0: nobody knows).
+    pub(crate) meter: Box<dyn Fn(&str, u64, u64)>,
 }
 
 /// A door that opens once, for all who wait.
@@ -91,7 +93,8 @@ impl Aws {
         let doors = RefCell::default();
         let (accounts, requests, asked) = Default::default();
         let (region, only) = (reach.region.clone(), reach.only.clone());
-        Ok(Self { region, only, caller, base, doors, accounts, requests, asked })
+        let meter = Box::new(|_: &str, _, _| ());
+        Ok(Self { region, only, caller, base, doors, accounts, requests, asked, meter })
     }
 
     /// The caller's own account: the management account, where there is an organization.

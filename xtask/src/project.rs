@@ -12,7 +12,7 @@ use crate::config::{Config, FILE, write};
 use crate::engine::{self, Options, Stop};
 use crate::environment::{Declaration, Declared, declare};
 use crate::graph::Environment;
-use crate::image::{self, BuilderKind, Source};
+use crate::image::{self, Builder, BuilderKind, Linkage, Source};
 use crate::interview::{self, Answers, Surroundings};
 use crate::policy;
 use crate::report::{Done, Plan};
@@ -46,7 +46,7 @@ impl<'u> Project<'u> {
         let config = read_config(ui, common, &workspace, answers)?;
         let (reach, pace) = match common.sandbox {
             true => sandbox::reach(ui, &workspace, &config.region).await?,
-            false => (Reach::new(common.profile.clone(), &config.region), 1.0),
+            false => (Reach::new(common.profile.clone(), &config.region), common.pace.unwrap_or(1.0)),
         };
         workspace.contents(&config)?;
         Ok(Self { ui, common: common.clone(), workspace, config, reach, pace, stop })
@@ -96,13 +96,22 @@ impl<'u> Project<'u> {
         Ok(())
     }
 
-    /// What the environment is declared from.
-    pub(crate) async fn declaration(&self, builder: Option<BuilderKind>) -> Result<Declaration> {
-        let source = Source {
-            root: self.workspace.root.clone(),
-            package: "app".to_owned(),
-            platform: image::Platform::default(),
+    /// What the environment is declared from, for those who build nothing: a missing builder is no fault there.
+    pub(crate) async fn declaration(&self) -> Result<Declaration> {
+        let (image, tag) = match self.image(None).await {
+            Ok(found) => found,
+            Err(_) => (ImageSource::new(self.source(), Builder::Native(Linkage::Musl)), "src-unknown".to_owned()),
         };
+        self.declare(image, tag)
+    }
+
+    /// What the environment is declared from, with what builds its image.
+    pub(crate) async fn declaration_to_build(&self, builder: Option<BuilderKind>) -> Result<Declaration> {
+        let (image, tag) = self.image(builder).await?;
+        self.declare(image, tag)
+    }
+
+    fn declare(&self, image: ImageSource, tag: String) -> Result<Declaration> {
         Ok(Declaration {
             config: self.config.clone(),
             policies: self.workspace.policies.clone(),
@@ -110,11 +119,30 @@ impl<'u> Project<'u> {
             schema: self.workspace.schema()?,
             contents: self.workspace.contents(&self.config)?,
             description: "first version, by cargo xtask bootstrap".to_owned(),
-            image: Rc::new(ImageSource::find(source, builder).await?),
+            image: Rc::new(image),
+            tag,
             profiles: self.workspace.profiles.clone(),
             source_profile: self.source_profile(),
             close_accounts: false,
         })
+    }
+
+    fn source(&self) -> Source {
+        let platform = image::Platform::default();
+        Source { root: self.workspace.root.clone(), package: "app".to_owned(), platform }
+    }
+
+    /// The image and its tag: from the source's fingerprint, or from a program that was built elsewhere.
+    async fn image(&self, builder: Option<BuilderKind>) -> Result<(ImageSource, String)> {
+        let source = self.source();
+        if let Some(program) = &self.common.binary {
+            let image = image::of_program(&source, program).await?;
+            let tag = format!("src-{}", &image.digest().to_string()[7..23]);
+            return Ok((ImageSource::ready(source, image), tag));
+        }
+        let builder = image::choose(builder, source.platform, &image::Host::probe().await)?;
+        let tag = image::fingerprint(&source, &builder).await?.tag();
+        Ok((ImageSource::new(source, builder), tag))
     }
 
     /// The profile that roles are assumed from; none where the credentials are in the environment.
