@@ -106,7 +106,7 @@ pub(crate) fn canonical(content: &Value) -> String {
 /// The label of a version: what it says decides, not how it is written. AppConfig wants one character that is no digit.
 pub(crate) fn label(content: &Value) -> String {
     let digest = hex::encode(Sha256::digest(canonical(content)));
-    format!("c-{}", &digest[..12])
+    format!("sha-{}", &digest[..12])
 }
 
 #[cfg(test)]
@@ -197,6 +197,6 @@ mod tests {
     #[test]
     fn a_version_label_needs_a_character_that_is_no_digit() {
         let labels = (0..50).map(|n| label(&json!(n)));
-        assert!(labels.into_iter().all(|label| label.len() <= 64 && label.starts_with("c-")));
+        assert!(labels.into_iter().all(|label| label.len() <= 64 && label.starts_with("sha-")));
     }
 }

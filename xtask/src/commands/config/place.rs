@@ -43,7 +43,7 @@ pub(super) struct File {
 impl Places {
     pub(super) async fn look(project: &mut Project<'_>) -> Result<Self> {
         let aws = project.connect().await?;
-        let declaration = project.declaration(None).await?;
+        let declaration = project.declaration().await?;
         let (e, declared) = project.wanted(&declaration);
         let plan = project.look(&e, &aws, &[]).await?;
         Ok(Self { aws, declared, plan })
