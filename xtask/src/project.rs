@@ -100,7 +100,9 @@ impl<'u> Project<'u> {
     pub(crate) async fn declaration(&self) -> Result<Declaration> {
         let (image, tag) = match self.image(None).await {
             Ok(found) => found,
-            Err(_) => (ImageSource::new(self.source(), Builder::Native(Linkage::Musl)), "src-unknown".to_owned()),
+            Err(_) => {
+                (ImageSource::new(self.source(), Builder::Native(Linkage::Musl)), "src-unknown".to_owned())
+            }
         };
         self.declare(image, tag)
     }

@@ -3,7 +3,6 @@
 mod check;
 mod diff;
 mod history;
-mod live;
 mod place;
 mod promote;
 mod release;

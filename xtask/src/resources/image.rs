@@ -12,13 +12,13 @@ use base64::Engine as _;
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use super::{Repository, repository};
 use super::repository::ABSENT;
 use super::repository_policy::client;
+use super::{Repository, repository};
 use crate::aws::{Aws, Door, gone, read, wrote};
 use crate::graph::{Key, Node};
-use crate::image::push::{PushProgress, Registry, find, push};
-use crate::image::{self, BuildProgress, Builder, Linkage, Source};
+use crate::image::push::{PushProgress, Registry, find, move_tag, push};
+use crate::image::{self, BuildProgress, Builder, Digest, Linkage, Source};
 use crate::report::Known;
 use crate::resource::{Cx, Resource, Seen, SeenBy, State};
 
@@ -132,7 +132,10 @@ impl ImageSource {
 
     /// One that is made already.
     pub(crate) fn ready(source: Source, image: image::Image) -> Self {
-        Self { made: OnceCell::new_with(Some(image)), ..Self::new(source, Builder::Native(Linkage::StaticGlibc)) }
+        Self {
+            made: OnceCell::new_with(Some(image)),
+            ..Self::new(source, Builder::Native(Linkage::StaticGlibc))
+        }
     }
 
     /// The image, made if nobody has yet: a caller may begin before there is a repository.
@@ -142,15 +145,46 @@ impl ImageSource {
 }
 
 /// The reference of the image of that tag, which is made and pushed if the repository does not have it.
-pub(crate) async fn ensure(door: &Door, repository: &repository::Learned, tag: &str, source: &ImageSource) -> Result<String> {
-    let client = door.ecr();
-    let path = repository.uri.split_once('/').map_or(repository.name.as_str(), |(_, path)| path);
-    let registry = registry(&client, path).await?;
+pub(crate) async fn ensure(
+    door: &Door,
+    repository: &repository::Learned,
+    tag: &str,
+    source: &ImageSource,
+) -> Result<String> {
+    let registry = registry_of(door, repository).await?;
     let digest = match find(&registry, tag).await? {
         Some(digest) => digest,
         None => push(&registry, source.made(&|_| ()).await?, tag, &|_| ()).await?,
     };
     Ok(format!("{}@{digest}", repository.uri))
+}
+
+/// The reference of an image that the repository has, by a tag, a digest, or a whole reference.
+pub(crate) async fn named(
+    door: &Door,
+    repository: &repository::Learned,
+    name: &str,
+) -> Result<Option<String>> {
+    let name = name.strip_prefix(&repository.uri).map_or(name, |rest| rest.trim_start_matches([':', '@']));
+    let found = find(&registry_of(door, repository).await?, name).await?;
+    Ok(found.map(|digest| format!("{}@{digest}", repository.uri)))
+}
+
+/// Lets the tag `live-STAGE` name what a stage runs, so that no lifecycle rule removes it.
+pub(crate) async fn mark_live(
+    door: &Door,
+    repository: &repository::Learned,
+    digest: &str,
+    stage: &str,
+) -> Result<()> {
+    let digest = Digest::parse(digest).with_context(|| format!("`{digest}` is no digest"))?;
+    Ok(move_tag(&registry_of(door, repository).await?, &digest, &format!("{LIVE}{stage}")).await?)
+}
+
+async fn registry_of(door: &Door, repository: &repository::Learned) -> Result<Registry> {
+    // What is in the URI behind the host, which in AWS is the name.
+    let path = repository.uri.split_once('/').map_or(repository.name.as_str(), |(_, path)| path);
+    registry(&door.ecr(), path).await
 }
 
 fn tagged(image: &ImageDetail, beginning: &str) -> bool {

@@ -16,6 +16,7 @@ pub(crate) mod organization;
 pub(crate) mod repository;
 pub(crate) mod repository_policy;
 pub(crate) mod role;
+pub(crate) mod rollout;
 mod serving;
 pub(crate) mod strategy;
 #[cfg(test)]

@@ -31,7 +31,14 @@ impl<'u> Progress<'u> {
         if ui.style == Style::Rich {
             overall.enable_steady_tick(Duration::from_millis(200));
         }
-        Self { ui, started: Instant::now(), bars, overall, lines: RefCell::default(), said: RefCell::default() }
+        Self {
+            ui,
+            started: Instant::now(),
+            bars,
+            overall,
+            lines: RefCell::default(),
+            said: RefCell::default(),
+        }
     }
 
     /// Takes one event.
@@ -61,7 +68,9 @@ impl<'u> Progress<'u> {
     fn plain(&self, event: &Event<'_>) {
         let note = match &event.what {
             What::Acting(act) => format!("{} {}…", act.verb(), event.label),
-            What::Waiting { on: Wait::World(why), .. } => format!("{}: {}", event.label, without_request(why)),
+            What::Waiting { on: Wait::World(why), .. } => {
+                format!("{}: {}", event.label, without_request(why))
+            }
             What::Done(outcome) => match text::outcome(outcome) {
                 Some(ended) => format!("{}: {ended}", event.label),
                 None => return,
@@ -77,7 +86,9 @@ impl<'u> Progress<'u> {
     fn rich(&self, event: &Event<'_>) {
         match &event.what {
             What::Acting(act) => self.line(event.label).set_message(format!("{}…", act.verb())),
-            What::Waiting { on: Wait::World(why), .. } => self.line(event.label).set_message(without_request(why).to_owned()),
+            What::Waiting { on: Wait::World(why), .. } => {
+                self.line(event.label).set_message(without_request(why).to_owned())
+            }
             What::Waiting { on: Wait::Lane(lane), .. } => {
                 self.line(event.label).set_message(format!("waits for its turn ({lane})"));
             }

@@ -42,7 +42,8 @@ async fn a_plan_of_nothing_only_reads() {
     let (plan, requests) = world.requests_of(world.xtask(&["plan"])).await;
     plan.good().says("to create");
     let allowed = ["Describe", "List", "Get", "AssumeRole"];
-    let other: Vec<_> = requests.iter().filter(|r| !allowed.iter().any(|a| r.operation.starts_with(a))).collect();
+    let other: Vec<_> =
+        requests.iter().filter(|r| !allowed.iter().any(|a| r.operation.starts_with(a))).collect();
     assert!(other.is_empty(), "{other:?}");
     assert!(!requests.is_empty());
 }

@@ -35,7 +35,10 @@ fn offenders(words: &[&str], but: &[&str]) -> Vec<String> {
 
 #[test]
 fn the_sdk_is_named_behind_its_door_only() {
-    assert_eq!(offenders(&["aws_sdk_", "aws_config", "aws_smithy"], &["aws.rs", "aws/", "resources/"]), [""; 0]);
+    assert_eq!(
+        offenders(&["aws_sdk_", "aws_config", "aws_smithy"], &["aws.rs", "aws/", "resources/"]),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -50,7 +53,8 @@ fn the_engine_knows_no_aws() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for (path, text) in sources("src") {
         let inside = path.strip_prefix(&root).expect("a source").to_string_lossy().into_owned();
-        let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        let code =
+            text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
         if engine.iter().any(|e| inside.starts_with(e)) {
             let said: Vec<_> = words.iter().filter(|word| code.contains(**word)).collect();
             assert!(said.is_empty(), "{inside} says {said:?}");
@@ -60,7 +64,8 @@ fn the_engine_knows_no_aws() {
 
 #[test]
 fn no_source_is_longer_than_a_person_reads() {
-    let long: Vec<_> = sources("src").into_iter().filter(|(_, text)| text.lines().count() > 320).map(|(p, _)| p).collect();
+    let long: Vec<_> =
+        sources("src").into_iter().filter(|(_, text)| text.lines().count() > 320).map(|(p, _)| p).collect();
     // One thing each: the door with its errors, the declaration of everything.
     let reasons = ["aws.rs", "environment.rs", "account.rs", "express_service.rs"];
     let without: Vec<_> = long.iter().filter(|p| !reasons.iter().any(|r| p.ends_with(r))).collect();

@@ -111,7 +111,10 @@ impl World {
     }
 
     /// What is asked of AWS between now and the end of `run`.
-    pub(crate) async fn requests_of(&self, run: impl Future<Output = Ended>) -> (Ended, Vec<sandbox::record::Record>) {
+    pub(crate) async fn requests_of(
+        &self,
+        run: impl Future<Output = Ended>,
+    ) -> (Ended, Vec<sandbox::record::Record>) {
         self.sandbox.forget_requests();
         let ended = run.await;
         // The app asks for its configuration all the time: only what is ours counts.
@@ -149,7 +152,11 @@ impl Ended {
 
 /// What a URL answers.
 pub(crate) async fn get(url: &str) -> (u16, String) {
-    let out = tokio::process::Command::new("curl").args(["-s", "-w", "\n%{http_code}", url]).output().await.expect("curl");
+    let out = tokio::process::Command::new("curl")
+        .args(["-s", "-w", "\n%{http_code}", url])
+        .output()
+        .await
+        .expect("curl");
     let text = String::from_utf8(out.stdout).expect("text");
     let (body, status) = text.rsplit_once('\n').expect("a status");
     (status.parse().expect("a number"), body.to_owned())

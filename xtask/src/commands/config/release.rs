@@ -8,8 +8,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::history::told;
-use super::live;
 use super::place::{File, Place, live};
+use crate::commands::confirmed;
+use crate::commands::live::{Wanted, seen};
 use crate::config::Strategy;
 use crate::content::label;
 use crate::diff::differences;
@@ -66,7 +67,7 @@ impl Release {
         for difference in differences(&there, &self.content) {
             ui.say(format_args!("  {difference}"));
         }
-        if !confirmed(project, place)? {
+        if !confirmed(project, &place.stage)? {
             ui.say("Nothing was changed.");
             return Ok(ExitCode::from(DONE));
         }
@@ -124,19 +125,6 @@ impl Release {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// A protected stage asks for its name, and `--yes` does not give it.
-pub(super) fn confirmed(project: &Project<'_>, place: &Place) -> Result<bool> {
-    let (stage, common) = (&place.stage, &project.common);
-    match stage.protected {
-        true => project.ui.confirm_name(
-            &format!("Stage {} is protected.", stage.name),
-            &stage.name,
-            common.confirm.as_deref(),
-        ),
-        false => project.ui.confirm(&format!("Deploy this to stage {}?", stage.name), common.yes),
     }
 }
 
@@ -223,7 +211,7 @@ pub(super) async fn arrive(
     if !deployment.state.is_live() {
         return Ok(Arrived::TakenBack(why(&deployment)));
     }
-    let seen = live::seen(project, place, label, started).await?;
+    let seen = has(project, place, label, started).await?;
     let Followed::To(deployment) = follow(project, place, number, |stage| !stage.is_under_way()).await?
     else {
         return Ok(Arrived::Interrupted);
@@ -234,6 +222,17 @@ pub(super) async fn arrive(
         (Stage::Complete, false) => Arrived::Unseen,
         _ => Arrived::TakenBack(why(&deployment)),
     })
+}
+
+/// Whether the running app has the configuration; where nothing runs there is nothing to wait for.
+pub(super) async fn has(project: &Project<'_>, place: &Place, label: &str, started: Instant) -> Result<bool> {
+    match &place.url {
+        Some(url) => seen(project, url, Wanted::Configuration(label), started).await,
+        None => {
+            project.ui.say(format_args!("Deployed; nothing runs in stage {} yet.", place.stage.name));
+            Ok(true)
+        }
+    }
 }
 
 fn why(deployment: &Deployment) -> String {

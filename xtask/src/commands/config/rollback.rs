@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use super::live;
 use super::place::{File, Place};
-use super::release::{Followed, Release, confirmed, follow};
+use super::release::{Followed, Release, follow, has};
 use crate::Common;
+use crate::commands::confirmed;
 use crate::config::Strategy;
 use crate::content::label;
 use crate::diff::differences;
@@ -54,7 +54,7 @@ async fn stop(
 ) -> Result<ExitCode> {
     let there = place.target.content(&from.version).await?;
     differences(&there, &release.content).iter().for_each(|it| project.ui.say(format_args!("  {it}")));
-    if !confirmed(project, place)? {
+    if !confirmed(project, &place.stage)? {
         project.ui.say("Nothing was changed.");
         return Ok(ExitCode::from(DONE));
     }
@@ -72,7 +72,7 @@ async fn stop(
         bail!("deployment {} was asked to stop, and is complete: run this again", from.number);
     }
     project.ui.json(&ended);
-    match live::seen(project, place, &label(&release.content), started).await? {
+    match has(project, place, &label(&release.content), started).await? {
         true => Ok(ExitCode::from(DONE)),
         false => Ok(ExitCode::from(FAILED)),
     }

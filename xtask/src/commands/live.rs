@@ -1,14 +1,22 @@
-//! Whether the running app has a configuration.
+//! Whether the running app has what was deployed to it.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::place::Place;
-use crate::probe;
+use crate::probe::{self, Version};
 use crate::project::Project;
 use crate::ui::bar::Bar;
+
+/// What all answers must carry.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted<'w> {
+    /// The label of a configuration's version.
+    Configuration(&'w str),
+    /// An image's digest.
+    Image(&'w str),
+}
 
 /// Answers in a row that must carry a version, for each instance that was seen: a load balancer shows them in turn.
 const IN_A_ROW: usize = 5;
@@ -17,14 +25,15 @@ const EVERY: Duration = Duration::from_millis(200);
 /// AppConfig lets an app ask once a minute; it may miss one turn.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Asks the running app until all its answers carry the version. False, and said, when they do not.
-pub(super) async fn seen(project: &Project<'_>, place: &Place, label: &str, since: Instant) -> Result<bool> {
-    let Some(url) = &place.url else {
-        project.ui.say(format_args!("Deployed; nothing runs in stage {} yet.", place.stage.name));
-        return Ok(true);
-    };
+/// Asks the running app until all its answers carry what is wanted. False, and said, when they do not.
+pub(crate) async fn seen(
+    project: &Project<'_>,
+    url: &str,
+    wanted: Wanted<'_>,
+    since: Instant,
+) -> Result<bool> {
     let bar = Bar::new(project.ui, "the running app");
-    let mut answers = Answers::new(label);
+    let mut answers = Answers::new(wanted);
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         let answer = probe::version(url).await;
@@ -45,27 +54,43 @@ pub(super) async fn seen(project: &Project<'_>, place: &Place, label: &str, sinc
     Ok(false)
 }
 
+impl Wanted<'_> {
+    fn is_in(self, version: &Version) -> bool {
+        match self {
+            Self::Configuration(label) => version.configuration.as_deref() == Some(label),
+            Self::Image(digest) => version.image.as_deref() == Some(digest),
+        }
+    }
+
+    /// What an answer carries instead.
+    fn shown(self, version: &Version) -> String {
+        let (what, value) = match self {
+            Self::Configuration(_) => ("configuration", &version.configuration),
+            Self::Image(_) => ("image", &version.image),
+        };
+        format!("instance {} has {what} {}", version.instance, value.as_deref().unwrap_or("none"))
+    }
+}
+
 /// What the app has answered so far.
-struct Answers<'l> {
-    label: &'l str,
+struct Answers<'w> {
+    wanted: Wanted<'w>,
     instances: HashSet<String>,
     in_a_row: usize,
     last: String,
 }
 
-impl<'l> Answers<'l> {
-    fn new(label: &'l str) -> Self {
-        Self { label, instances: HashSet::new(), in_a_row: 0, last: "it was not asked".to_owned() }
+impl<'w> Answers<'w> {
+    fn new(wanted: Wanted<'w>) -> Self {
+        Self { wanted, instances: HashSet::new(), in_a_row: 0, last: "it was not asked".to_owned() }
     }
 
     /// Takes one answer, and says what it means.
-    fn hear(&mut self, answer: Result<probe::Version>) -> String {
+    fn hear(&mut self, answer: Result<Version>) -> String {
         self.last = match answer {
             Ok(version) => {
-                let has = version.configuration.as_deref() == Some(self.label);
-                self.in_a_row = if has { self.in_a_row + 1 } else { 0 };
-                let configuration = version.configuration.as_deref().unwrap_or("none");
-                let said = format!("instance {} has configuration {configuration}", version.instance);
+                self.in_a_row = if self.wanted.is_in(&version) { self.in_a_row + 1 } else { 0 };
+                let said = self.wanted.shown(&version);
                 self.instances.insert(version.instance);
                 said
             }
@@ -94,8 +119,8 @@ impl<'l> Answers<'l> {
 mod tests {
     use super::*;
 
-    fn answer(instance: &str, configuration: Option<&str>) -> Result<probe::Version> {
-        Ok(probe::Version {
+    fn answer(instance: &str, configuration: Option<&str>) -> Result<Version> {
+        Ok(Version {
             image: None,
             configuration: configuration.map(str::to_owned),
             instance: instance.to_owned(),
@@ -106,7 +131,7 @@ mod tests {
 
     #[test]
     fn several_answers_in_a_row_are_live() {
-        let mut answers = Answers::new("c-1");
+        let mut answers = Answers::new(Wanted::Configuration("c-1"));
         for _ in 0..IN_A_ROW {
             assert!(!answers.agree());
             answers.hear(answer("a", Some("c-1")));
@@ -117,7 +142,7 @@ mod tests {
     #[test]
     fn one_old_answer_or_none_begins_anew() {
         for other in [answer("a", Some("c-0")), answer("a", None), Err(anyhow::anyhow!("502"))] {
-            let mut answers = Answers::new("c-1");
+            let mut answers = Answers::new(Wanted::Configuration("c-1"));
             (0..IN_A_ROW - 1).for_each(|_| drop(answers.hear(answer("a", Some("c-1")))));
             answers.hear(other);
             answers.hear(answer("a", Some("c-1")));
@@ -127,7 +152,7 @@ mod tests {
 
     #[test]
     fn two_instances_must_answer_more_often_than_one() {
-        let mut answers = Answers::new("c-1");
+        let mut answers = Answers::new(Wanted::Configuration("c-1"));
         answers.hear(answer("b", Some("c-0")));
         (0..IN_A_ROW).for_each(|_| drop(answers.hear(answer("a", Some("c-1")))));
         assert!(!answers.agree(), "the other instance may still be behind");
