@@ -30,7 +30,7 @@ pub(crate) enum Arguments {
     /// Change the file, deploy it, and wait until the running app has it.
     Set(set::Arguments),
     /// Deploy the file as it is, and wait until the running app has it.
-    Deploy(release::Arguments),
+    Deploy(release::Waiting),
     /// Show who deployed what when.
     History(history::Arguments),
     /// Return to what was deployed before, at once; works while a deployment runs.

@@ -16,7 +16,21 @@ async fn two_stages() -> World {
 }
 
 async fn one_stage() -> (World, String) {
-    let world = world::start().await;
+    bootstrapped(world::start().await).await
+}
+
+/// Time enough to do something while a deployment runs, which then takes 18 seconds and bakes as long.
+async fn one_gradual_stage() -> (World, String) {
+    let (world, url) = bootstrapped(world::start_with(|options| options.scale = 100.0).await).await;
+    let (account, gradual) = ("account = \"dev\"", "strategy = \"AppConfig.Linear20PercentEvery6Minutes\"");
+    world.write(
+        "foothold.toml",
+        &world.read("foothold.toml").replacen(account, &format!("{account}\n{gradual}"), 1),
+    );
+    (world, url)
+}
+
+async fn bootstrapped(world: World) -> (World, String) {
     let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
     (world, url)
 }
@@ -156,18 +170,9 @@ async fn a_protected_stage_asks_for_its_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_is_told_who_deployed_what_and_an_emergency_stops_it() {
-    let (world, url) = one_stage().await;
-    world.write(
-        "foothold.toml",
-        &world.read("foothold.toml").replacen(
-            "account = \"dev\"",
-            "account = \"dev\"\nstrategy = \"AppConfig.Linear20PercentEvery6Minutes\"",
-            1,
-        ),
-    );
+    let (world, url) = one_gradual_stage().await;
     let before = listed(&url).await;
     let file = world.read("app/config/development.json");
-    // From here an hour of AWS's takes an hour.
     let first = {
         let world = &world;
         async move { world.xtask(&set("intResultLimit=2")).await }
@@ -192,15 +197,7 @@ async fn the_second_is_told_who_deployed_what_and_an_emergency_stops_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_at_once_lose_no_version_when_the_second_waits() {
-    let (world, url) = one_stage().await;
-    world.write(
-        "foothold.toml",
-        &world.read("foothold.toml").replacen(
-            "account = \"dev\"",
-            "account = \"dev\"\nstrategy = \"AppConfig.AllAtOnce\"",
-            1,
-        ),
-    );
+    let (world, url) = one_gradual_stage().await;
     world.sandbox.forget_requests();
     let first = {
         let world = &world;

@@ -17,11 +17,11 @@ pub(crate) struct Arguments {
     /// The stage that gets it.
     to: String,
     #[command(flatten)]
-    release: release::Arguments,
+    waiting: release::Waiting,
 }
 
 pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let Arguments { from, to, release } = arguments;
+    let Arguments { from, to, waiting } = arguments;
     if from == to {
         bail!("`{from}` cannot be promoted to itself");
     }
@@ -37,5 +37,5 @@ pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let file = File::read(&project, to)?;
     let text = file.like(&content)?;
     let note = format!("promoted from {from}, deployment {}", deployed.number);
-    Release { content, file, text, strategy: None, note, wait: release.wait }.run(&project, &target).await
+    Release { content, file, text, strategy: None, note, wait: waiting.wait }.run(&project, &target).await
 }

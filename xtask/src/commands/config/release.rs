@@ -22,7 +22,7 @@ use crate::ui::bar::Bar;
 
 /// What every command that deploys understands.
 #[derive(Args, Clone, Copy)]
-pub(crate) struct Arguments {
+pub(crate) struct Waiting {
     /// Wait for a deployment that is under way, instead of giving up.
     #[arg(long)]
     pub(super) wait: bool,

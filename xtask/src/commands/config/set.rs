@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     #[arg(required = true, value_name = "KEY=VALUE")]
     assignments: Vec<String>,
     #[command(flatten)]
-    release: release::Arguments,
+    waiting: release::Waiting,
 }
 
 pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
@@ -27,10 +27,10 @@ pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let path = file.path.display().to_string();
     let text =
         assign(&schema, file.text()?, &arguments.assignments).with_context(|| format!("change {path}"))?;
-    bring(project, &schema, file, text, arguments.release).await
+    bring(project, &schema, file, text, arguments.waiting).await
 }
 
-pub(super) async fn deploy(arguments: &release::Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
+pub(super) async fn deploy(arguments: &release::Waiting, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let project = Project::open(ui, common, None).await?;
     let schema = schema(&project)?;
     let file = File::read(&project, &project.config.stage(common.stage.as_deref())?.name)?;
@@ -44,7 +44,7 @@ async fn bring(
     schema: &Schema,
     file: File,
     text: String,
-    arguments: release::Arguments,
+    arguments: release::Waiting,
 ) -> Result<ExitCode> {
     let content = schema.check(&text).with_context(|| format!("check {}", file.path.display()))?;
     let place = Place::find(&mut project).await?;
