@@ -90,7 +90,7 @@ impl Stop {
     }
 
     /// What the future gives, unless stopped before it does.
-    async fn or<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn or<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut stopped = self.0.subscribe();
         tokio::select! {
             biased;

@@ -4,15 +4,14 @@
 //! and reconcile it; teardown declares it retired.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::aws::{Access, Aws, Mark};
 use crate::config::{self, Config, Platform};
+use crate::content::label;
 use crate::graph::{Environment, Input, Key};
 use crate::image::PORT;
 use crate::names::{self, Names};
@@ -60,7 +59,7 @@ pub(crate) struct Center {
     pub(crate) image: Key<Image>,
     pub(crate) application: Key<Application>,
     pub(crate) profile: Key<ConfigurationProfile>,
-    quick: Key<Strategy>,
+    pub(crate) quick: Key<Strategy>,
 }
 
 /// One stage: its environment in AppConfig, and what runs it, if it has an account.
@@ -273,14 +272,6 @@ fn running(
         }
     };
     Running { account, log_group, service }
-}
-
-/// The label of a version: the same for the same content, whatever its layout. AppConfig wants one non-digit.
-pub(crate) fn label(content: &Value) -> String {
-    let canonical: BTreeMap<&str, &Value> =
-        content.as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), value)).collect();
-    let text = serde_json::to_string(&canonical).unwrap_or_default();
-    format!("sha-{}", &hex::encode(Sha256::digest(text))[..12])
 }
 
 /// How long the app's output is kept.

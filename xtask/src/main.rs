@@ -3,6 +3,7 @@
 mod aws;
 mod commands;
 mod config;
+mod content;
 mod diff;
 mod draft;
 mod engine;
@@ -77,4 +78,14 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run));
     ended.unwrap_or_else(|error| ui.fail(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        super::Arguments::command().debug_assert();
+    }
 }

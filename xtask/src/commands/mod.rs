@@ -1,9 +1,12 @@
 //! The commands, one file each: arguments and `run` side by side.
 
 pub(crate) mod bootstrap;
+pub(crate) mod config;
+pub(crate) mod deploy;
 pub(crate) mod doctor;
 pub(crate) mod graph;
 pub(crate) mod image;
+mod live;
 pub(crate) mod logs;
 pub(crate) mod plan;
 pub(crate) mod sandbox;
@@ -16,6 +19,8 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::Common;
+use crate::config::Stage;
+use crate::project::Project;
 use crate::ui::Ui;
 
 #[derive(Subcommand)]
@@ -23,6 +28,9 @@ pub(crate) enum Command {
     Bootstrap(bootstrap::Arguments),
     Plan(plan::Arguments),
     Status(status::Arguments),
+    #[command(subcommand)]
+    Config(config::Arguments),
+    Deploy(deploy::Arguments),
     Logs(logs::Arguments),
     Image(image::Arguments),
     Doctor(doctor::Arguments),
@@ -38,11 +46,25 @@ pub(crate) async fn run(command: Command, common: &Common, ui: &Ui) -> Result<Ex
         Command::Bootstrap(arguments) => bootstrap::run(&arguments, common, ui).await,
         Command::Plan(arguments) => plan::run(&arguments, common, ui).await,
         Command::Status(arguments) => status::run(&arguments, common, ui).await,
+        Command::Config(arguments) => config::run(&arguments, common, ui).await,
+        Command::Deploy(arguments) => deploy::run(&arguments, common, ui).await,
         Command::Logs(arguments) => logs::run(&arguments, common, ui).await,
         Command::Image(arguments) => image::run(&arguments, common, ui).await,
         Command::Doctor(arguments) => doctor::run(&arguments, common, ui).await,
         Command::Graph(arguments) => graph::run(&arguments, common, ui).await,
         Command::Teardown(arguments) => teardown::run(&arguments, common, ui).await,
         Command::Sandbox(arguments) => sandbox::run(arguments, common, ui).await,
+    }
+}
+
+/// Whether to deploy to a stage. A protected one asks for its name, and `--yes` does not give it.
+fn confirmed(project: &Project<'_>, stage: &Stage) -> Result<bool> {
+    let Stage { name, protected, .. } = stage;
+    match protected {
+        true => {
+            let confirm = project.common.confirm.as_deref();
+            project.ui.confirm_name(&format!("Stage {name} is protected."), name, confirm)
+        }
+        false => project.ui.confirm(&format!("Deploy this to stage {name}?"), project.common.yes),
     }
 }

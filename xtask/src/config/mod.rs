@@ -18,6 +18,7 @@ use toml::de::DeTable;
 
 pub(crate) use faults::{Fault, Faults};
 pub(crate) use file::Platform;
+pub(crate) use shape::nearest;
 pub(crate) use size::Size;
 
 use crate::names::Names;

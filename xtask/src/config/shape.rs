@@ -33,7 +33,7 @@ pub(super) fn prune(document: &mut Spanned<DeTable<'_>>, schema: &Json) -> Prune
 }
 
 /// The candidate most like `word`, if one is like it at all.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |candidate: &str| strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase());
     let scored = candidates.into_iter().map(|candidate| (likeness(candidate), candidate));
     scored

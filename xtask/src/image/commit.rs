@@ -38,6 +38,13 @@ pub(crate) async fn last_commit(source: &Source) -> Result<Option<Commit>> {
     Ok(Some(Commit { revision: revision.into(), created: at.format(&Rfc3339)? }))
 }
 
+/// The commit that is checked out, in short, with a `+` when something has changed since; none outside git.
+pub(crate) async fn head(root: &Path) -> Option<String> {
+    let revision = git(root, &["rev-parse", "--short=12", "HEAD"], &[]).await?;
+    let changed = git(root, &["status", "--porcelain"], &[]).await.is_none_or(|changes| !changes.is_empty());
+    Some(format!("{}{}", revision.trim(), if changed { "+" } else { "" }))
+}
+
 /// What the fingerprint covers, as git's path specifications, so that a deleted file counts too.
 async fn covered(source: &Source) -> Result<Vec<String>> {
     let packages = cargo::used_packages(&source.root, &source.package).await?;

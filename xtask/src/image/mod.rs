@@ -28,7 +28,7 @@ use anyhow::{Context as _, Result};
 pub(crate) use assemble::{Contents, assemble};
 pub(crate) use build::{BuildProgress, build};
 pub(crate) use builder::{Builder, BuilderKind, Engine, Host, Linkage, Platform, choose};
-pub(crate) use commit::{Commit, last_commit};
+pub(crate) use commit::{Commit, head, last_commit};
 pub(crate) use fingerprint::fingerprint;
 pub(crate) use oci::{Blob, Digest, Image};
 

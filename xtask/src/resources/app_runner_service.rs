@@ -1,5 +1,7 @@
 //! An App Runner service: the running app, for accounts that were App Runner's customers before it closed.
 
+mod images;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,6 +21,8 @@ use crate::config::Size;
 use crate::graph::{Input, Key, Node};
 use crate::report::Known;
 use crate::resource::{Busy, Cx, Resource, Seen, SeenBy, State};
+
+pub(crate) use images::{last_words, roll_out, rolled_out};
 
 /// A service with a public URL.
 #[derive(Serialize)]
@@ -218,7 +222,10 @@ fn refusal(failure: Failure) -> anyhow::Error {
 
 async fn state(door: &Door, service: &Found) -> Result<State> {
     match service.status() {
-        Status::CreateFailed => Ok(State::Failed(failure(door, service).await?)),
+        Status::CreateFailed => {
+            let told = failure(door, service).await?;
+            Ok(State::Failed(format!("App Runner could not create it\n{told}").trim().to_owned()))
+        }
         Status::DeleteFailed => Ok(State::Failed("App Runner could not delete it".to_owned())),
         Status::OperationInProgress => operation(door, service).await,
         // It answers nobody, and that is what is to be changed.
@@ -249,7 +256,7 @@ async fn operation(door: &Door, service: &Found) -> Result<State> {
 
 /// What the service's events said last.
 async fn failure(door: &Door, service: &Found) -> Result<String> {
-    let mut said = vec!["App Runner could not create it".to_owned()];
+    let mut said = Vec::new();
     for which in ["service", "application"] {
         let group = format!("/aws/apprunner/{}/{}/{which}", service.service_name(), service.service_id());
         let answer = door.logs().filter_log_events().log_group_name(group).limit(LINES).send().await;

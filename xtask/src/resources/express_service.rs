@@ -3,6 +3,7 @@
 //! ACTIVE is not serving and INACTIVE is gone: it is ready when its newest deployment succeeded and its URL answers.
 //! See `aws-facts.md`, section 7.
 
+mod images;
 mod removal;
 mod rollout;
 
@@ -28,6 +29,7 @@ use crate::graph::{Input, Key, Node};
 use crate::report::Known;
 use crate::resource::{Busy, Cx, NotVisible, Resource, Seen, SeenBy, State};
 
+pub(crate) use images::{good, last_words, rolled_out};
 pub(crate) use rollout::{Standing, roll_out, standing};
 
 /// A service with a public URL.

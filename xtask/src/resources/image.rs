@@ -18,8 +18,8 @@ use super::repository_policy::client;
 use super::{Repository, repository};
 use crate::aws::{Aws, Door, gone, read, wrote};
 use crate::graph::{Key, Node};
-use crate::image::push::{PushProgress, Registry, find, push};
-use crate::image::{self, BuildProgress, Builder, Source};
+use crate::image::push::{PushProgress, Registry, find, move_tag, push};
+use crate::image::{self, BuildProgress, Builder, Digest, Source};
 use crate::report::Known;
 use crate::resource::{Cx, Resource, Seen, SeenBy, State};
 
@@ -165,14 +165,40 @@ pub(crate) async fn ensure(
     tag: &str,
     source: &ImageSource,
 ) -> Result<String> {
-    let client = door.ecr();
-    let path = repository.uri.split_once('/').map_or(repository.name.as_str(), |(_, path)| path);
-    let registry = registry(&client, path).await?;
+    let registry = registry_of(door, repository).await?;
     let digest = match find(&registry, tag).await? {
         Some(digest) => digest,
         None => push(&registry, source.made(&|_| ()).await?, tag, &|_| ()).await?,
     };
     Ok(format!("{}@{digest}", repository.uri))
+}
+
+/// The reference of an image that the repository has, by a tag, a digest, or a whole reference.
+pub(crate) async fn named(
+    door: &Door,
+    repository: &repository::Learned,
+    name: &str,
+) -> Result<Option<String>> {
+    let name = name.strip_prefix(&repository.uri).map_or(name, |rest| rest.trim_start_matches([':', '@']));
+    let found = find(&registry_of(door, repository).await?, name).await?;
+    Ok(found.map(|digest| format!("{}@{digest}", repository.uri)))
+}
+
+/// Lets the tag `live-STAGE` name what a stage runs, so that no lifecycle rule removes it.
+pub(crate) async fn mark_live(
+    door: &Door,
+    repository: &repository::Learned,
+    digest: &str,
+    stage: &str,
+) -> Result<()> {
+    let digest = Digest::parse(digest).with_context(|| format!("`{digest}` is no digest"))?;
+    Ok(move_tag(&registry_of(door, repository).await?, &digest, &format!("{LIVE}{stage}")).await?)
+}
+
+async fn registry_of(door: &Door, repository: &repository::Learned) -> Result<Registry> {
+    // What is in the URI behind the host, which in AWS is the name.
+    let path = repository.uri.split_once('/').map_or(repository.name.as_str(), |(_, path)| path);
+    registry(&door.ecr(), path).await
 }
 
 fn tagged(image: &ImageDetail, beginning: &str) -> bool {

@@ -7,6 +7,7 @@ pub(crate) mod cli_profile;
 pub(crate) mod configuration;
 pub(crate) mod configuration_environment;
 pub(crate) mod configuration_profile;
+pub(crate) mod deployment;
 pub(crate) mod express_service;
 pub(crate) mod image;
 pub(crate) mod lifecycle_policy;
@@ -15,6 +16,7 @@ pub(crate) mod organization;
 pub(crate) mod repository;
 pub(crate) mod repository_policy;
 pub(crate) mod role;
+pub(crate) mod rollout;
 mod serving;
 pub(crate) mod strategy;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! **Architecture Invariant:** indicatif and dialoguer are named below `ui` only. Results go to stdout, everything
 //! else to stderr; texts come from functions that return them.
 
+pub(crate) mod bar;
 pub(crate) mod progress;
 pub(crate) mod prompts;
 pub(crate) mod text;

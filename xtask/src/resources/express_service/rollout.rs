@@ -65,7 +65,7 @@ pub(super) async fn deployments(door: &Door, arn: &str) -> Result<Vec<Brief>> {
 }
 
 /// What a deployment is at, in a few words.
-async fn progress(door: &Door, deployment: &Brief) -> Result<String> {
+pub(super) async fn progress(door: &Door, deployment: &Brief) -> Result<String> {
     let status = deployment.status().map_or("PENDING", Status::as_str);
     let Some(arn) = deployment.service_deployment_arn() else { return Ok(status.to_owned()) };
     let answer = door.ecs().describe_service_deployments().service_deployment_arns(arn).send().await;

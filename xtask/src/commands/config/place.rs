@@ -1,0 +1,163 @@
+//! One stage's configuration: its file here, and where it is deployed.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::aws::Aws;
+use crate::config::write::save;
+use crate::config::{self, Strategy};
+use crate::content::{Schema, become_like};
+use crate::environment::Declared;
+use crate::project::Project;
+use crate::report::Plan;
+use crate::resources::deployment::{Deployment, Target};
+
+/// Everything that was looked at.
+pub(super) struct Places {
+    aws: Aws,
+    declared: Declared,
+    plan: Plan,
+}
+
+/// One stage.
+pub(super) struct Place {
+    pub(super) stage: config::Stage,
+    pub(super) target: Target,
+    /// Where the app answers, if it runs.
+    pub(super) url: Option<String>,
+    /// The id of our strategy without a bake time.
+    pub(super) quick: String,
+    /// Who deploys.
+    pub(super) caller: String,
+}
+
+/// A configuration file, as it was read.
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    /// None where there is no file.
+    pub(super) text: Option<String>,
+}
+
+impl Places {
+    pub(super) async fn look(project: &mut Project<'_>) -> Result<Self> {
+        let aws = project.connect().await?;
+        let declaration = project.declaration().await?;
+        let (e, declared) = project.wanted(&declaration);
+        let plan = project.look(&e, &aws, &[]).await?;
+        Ok(Self { aws, declared, plan })
+    }
+
+    /// Fails when bootstrap has not made it.
+    pub(super) async fn of(&self, stage: &config::Stage) -> Result<Place> {
+        let (center, plan) = (&self.declared.center, &self.plan);
+        let declared = self.declared.stages.iter().find(|declared| declared.name == stage.name);
+        let declared = declared.context("bug: a stage that is not declared")?;
+        let seen = plan.learned(&center.account).zip(plan.learned(&center.application));
+        let seen = seen.zip(plan.learned(&center.profile)).zip(plan.learned(&center.quick));
+        let Some(((((account, application), profile), quick), environment)) =
+            seen.zip(plan.learned(&declared.environment))
+        else {
+            bail!("stage `{}` has no environment in AppConfig yet: run `cargo xtask bootstrap`", stage.name)
+        };
+        let door = self.aws.door(&account.id, &account.access).await?;
+        let target = Target {
+            client: door.appconfig(),
+            application: application.id.clone(),
+            environment: environment.id.clone(),
+            profile: profile.id.clone(),
+        };
+        Ok(Place {
+            stage: stage.clone(),
+            target,
+            url: declared.running.as_ref().and_then(|running| running.service.url(plan)),
+            quick: quick.id.clone(),
+            caller: self.aws.caller.arn.clone(),
+        })
+    }
+}
+
+impl Place {
+    /// The place of the stage that the command names.
+    pub(super) async fn find(project: &mut Project<'_>) -> Result<Self> {
+        let stage = project.config.stage(project.common.stage.as_deref())?.clone();
+        Places::look(project).await?.of(&stage).await
+    }
+
+    /// The id of a strategy.
+    pub(super) fn strategy(&self, strategy: Strategy) -> &str {
+        match strategy {
+            Strategy::Quick => &self.quick,
+            Strategy::Predefined(id) => id,
+        }
+    }
+
+    /// What a deployment brought; `null` where there is none.
+    pub(super) async fn content(&self, deployment: Option<&Deployment>) -> Result<Value> {
+        match deployment {
+            Some(deployment) => self.target.content(&deployment.version).await,
+            None => Ok(Value::Null),
+        }
+    }
+}
+
+/// The deployment that everybody gets: the newest that was neither taken back nor is still on its way.
+pub(super) fn live(newest_first: &[Deployment]) -> Option<&Deployment> {
+    newest_first.iter().find(|deployment| deployment.state.is_live())
+}
+
+impl File {
+    pub(super) fn read(project: &Project<'_>, stage: &str) -> Result<Self> {
+        let path = project.workspace.content_file(stage);
+        match std::fs::read_to_string(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self { path, text: None }),
+            read => {
+                let text = read.with_context(|| format!("read {}", path.display()))?;
+                Ok(Self { path, text: Some(text) })
+            }
+        }
+    }
+
+    /// The text, of a file that must be there.
+    pub(super) fn text(&self) -> Result<&str> {
+        let path = self.path.display();
+        self.text
+            .as_deref()
+            .with_context(|| format!("read {path}: there is no such file; copy another stage's"))
+    }
+
+    /// The content of a file that must be there, checked.
+    pub(super) fn content(&self, schema: &Schema) -> Result<Value> {
+        schema.check(self.text()?).with_context(|| format!("check {}", self.path.display()))
+    }
+
+    /// What the file will say when it says `content`, in its own layout.
+    pub(super) fn like(&self, content: &Value) -> Result<String> {
+        become_like(self.text.as_deref().unwrap_or_default(), content)
+    }
+
+    /// Fails when somebody has changed the file since it was read.
+    pub(super) fn is_as_read(&self) -> Result<()> {
+        match std::fs::read_to_string(&self.path).ok() == self.text {
+            true => Ok(()),
+            false => {
+                bail!("{} was changed in the meantime: look at it and run this again", self.path.display())
+            }
+        }
+    }
+
+    /// Writes it, unless it says so already.
+    pub(super) fn write(&self, text: &str) -> Result<()> {
+        self.is_as_read()?;
+        if self.text.as_deref() != Some(text) {
+            save(&self.path, text)?;
+        }
+        Ok(())
+    }
+}
+
+/// The schema of the workspace.
+pub(super) fn schema(project: &Project<'_>) -> Result<Schema> {
+    Schema::read(&project.workspace.configurations.join("schema.json"))
+}

@@ -1,0 +1,231 @@
+//! `cargo xtask deploy`
+
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+
+use super::confirmed;
+use super::live::{Wanted, seen};
+use crate::Common;
+use crate::aws::{Aws, Door};
+use crate::config::Stage;
+use crate::environment::{Declaration, Declared, Service};
+use crate::image::BuilderKind;
+use crate::project::Project;
+use crate::report::{DONE, FAILED, INTERRUPTED, Plan};
+use crate::resource::Busy;
+use crate::resources::rollout::{Runner, Runs, Standing};
+use crate::resources::{image, repository};
+use crate::ui::Ui;
+use crate::ui::bar::Bar;
+
+/// Bring a new image to a stage, and return to the last good one when it does not come up.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The image that ran before this one.
+    #[arg(long, conflicts_with = "image")]
+    rollback: bool,
+    /// An image that the repository has, by its tag or digest, instead of what the sources make.
+    #[arg(long, value_name = "REF")]
+    image: Option<String>,
+    /// What builds it; chosen by what this machine has.
+    #[arg(long, value_enum, conflicts_with_all = ["image", "rollback"])]
+    builder: Option<BuilderKind>,
+}
+
+pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
+    let mut project = Project::open(ui, common, None).await?;
+    let stage = project.config.running_stage(common.stage.as_deref())?.0.clone();
+    let aws = project.connect().await?;
+    let declaration = match arguments.rollback || arguments.image.is_some() {
+        true => project.declaration().await?,
+        false => project.declaration_to_build(arguments.builder).await?,
+    };
+    let (e, declared) = project.wanted(&declaration);
+    let plan = project.look(&e, &aws, &[]).await?;
+    let deploy = Deploy::find(&project, &aws, &declared, &plan, stage).await?;
+    let reference = deploy.reference(arguments, &declaration).await?;
+    deploy.bring(&reference).await
+}
+
+/// A stage's service, and where its images come from.
+struct Deploy<'p, 'u> {
+    project: &'p Project<'u>,
+    stage: Stage,
+    runner: Runner,
+    url: String,
+    /// What the service runs, `…@sha256:…`.
+    runs: Option<String>,
+    center: Rc<Door>,
+    repository: &'p repository::Learned,
+}
+
+/// How an image fared.
+enum Tried {
+    Serves,
+    Failed { why: String, alarm: bool, back: bool },
+    Interrupted,
+}
+
+/// How often AWS is asked for a roll-out's progress, in seconds.
+const EVERY: f64 = 3.0;
+/// How often a roll-out is asked for while the service is busy with another.
+const ATTEMPTS: usize = 40;
+
+impl<'p, 'u> Deploy<'p, 'u> {
+    async fn find(
+        project: &'p Project<'u>,
+        aws: &Aws,
+        declared: &Declared,
+        plan: &'p Plan,
+        stage: Stage,
+    ) -> Result<Self> {
+        let name = &stage.name;
+        let missing = || format!("find the service of stage `{name}`: run `cargo xtask bootstrap`");
+        let running = declared.stages.iter().find(|declared| declared.name == *name);
+        let running = running.and_then(|declared| declared.running.as_ref()).with_context(missing)?;
+        let account = plan.learned(&running.account).with_context(missing)?;
+        let (platform, arn, url, runs) = match &running.service {
+            Service::Express(key) => {
+                let service = plan.learned(key).with_context(missing)?;
+                (Runs::Express, &service.arn, &service.url, &service.image)
+            }
+            Service::AppRunner(key) => {
+                let service = plan.learned(key).with_context(missing)?;
+                (Runs::AppRunner, &service.arn, &service.url, &service.image)
+            }
+        };
+        let center = plan.learned(&declared.center.account).with_context(missing)?;
+        let repository = plan.learned(&declared.center.repository).with_context(missing)?;
+        let door = aws.door(&account.id, &account.access).await?;
+        Ok(Self {
+            project,
+            runner: Runner { door, arn: arn.clone(), platform },
+            url: url.clone().with_context(missing)?,
+            runs: runs.clone(),
+            center: aws.door(&center.id, &center.access).await?,
+            repository,
+            stage,
+        })
+    }
+
+    /// The image to bring, which the repository then has.
+    async fn reference(&self, arguments: &Arguments, declaration: &Declaration) -> Result<String> {
+        if let Some(name) = &arguments.image {
+            let found = image::named(&self.center, self.repository, name).await?;
+            return found.with_context(|| format!("there is no image `{name}` in {}", self.repository.uri));
+        }
+        if arguments.rollback {
+            let good = self.runner.good().await?;
+            let before = good.into_iter().find(|image| Some(image) != self.runs.as_ref());
+            return before.with_context(|| format!("stage {} has never run another image", self.stage.name));
+        }
+        image::ensure(&self.center, self.repository, &declaration.tag, &declaration.image).await
+    }
+
+    async fn bring(&self, reference: &str) -> Result<ExitCode> {
+        let (ui, name) = (self.project.ui, &self.stage.name);
+        let digest = digest(reference)?;
+        if self.runs.as_deref() == Some(reference) {
+            image::mark_live(&self.center, self.repository, digest, name).await?;
+            ui.say(format_args!("Stage {name} runs this image already."));
+            return Ok(ExitCode::from(DONE));
+        }
+        ui.say(format_args!("  {} → {reference}", self.runs.as_deref().unwrap_or("nothing")));
+        if !confirmed(self.project, &self.stage)? {
+            ui.say("Nothing was changed.");
+            return Ok(ExitCode::from(DONE));
+        }
+        let started = Instant::now();
+        match self.insist(reference).await? {
+            Tried::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
+            Tried::Failed { why, back, .. } => self.go_back(&why, back).await,
+            Tried::Serves => {
+                let live = seen(self.project, &self.url, Wanted::Image(digest), started).await?;
+                image::mark_live(&self.center, self.repository, digest, name).await?;
+                ui.json(&json!({"stage": name, "image": reference, "url": self.url, "live": live}));
+                Ok(ExitCode::from(if live { DONE } else { FAILED }))
+            }
+        }
+    }
+
+    /// Once more when only the error rate was wrong: others than the image can cause that.
+    async fn insist(&self, reference: &str) -> Result<Tried> {
+        match self.try_out(reference).await? {
+            Tried::Failed { why, alarm: true, back: true } => {
+                self.project.ui.say(format_args!("{why}\nNo task failed: trying once more."));
+                self.try_out(reference).await
+            }
+            tried => Ok(tried),
+        }
+    }
+
+    async fn try_out(&self, reference: &str) -> Result<Tried> {
+        let bar = Bar::new(self.project.ui, &format!("stage {}", self.stage.name));
+        let Some(asked) = self.ask(reference, &bar).await? else { return Ok(Tried::Interrupted) };
+        loop {
+            match self.runner.standing(&asked).await? {
+                Standing::Coming(what) => bar.set(0.0, &what),
+                Standing::Serves => return Ok(Tried::Serves),
+                Standing::Failed { why, alarm, back } => return Ok(Tried::Failed { why, alarm, back }),
+            }
+            if !self.pause().await {
+                self.project.ui.say("The roll-out goes on; `cargo xtask status` shows it.");
+                return Ok(Tried::Interrupted);
+            }
+        }
+    }
+
+    /// Asks for the roll-out, again while the service is busy; none when interrupted.
+    async fn ask(&self, reference: &str, bar: &Bar<'_>) -> Result<Option<String>> {
+        for _ in 1..ATTEMPTS {
+            match self.runner.roll_out(reference).await {
+                Err(error) if error.is::<Busy>() => bar.set(0.0, &error.to_string()),
+                answer => return answer.map(Some),
+            }
+            if !self.pause().await {
+                return Ok(None);
+            }
+        }
+        self.runner.roll_out(reference).await.map(Some)
+    }
+
+    /// Between two questions; false when interrupted.
+    async fn pause(&self) -> bool {
+        let pause = Duration::from_secs_f64((EVERY * self.project.pace).max(0.05));
+        self.project.stop.or(tokio::time::sleep(pause)).await.is_some()
+    }
+
+    /// Says why an image did not come up, and sees to it that what ran before runs again.
+    async fn go_back(&self, why: &str, back: bool) -> Result<ExitCode> {
+        let (ui, name) = (self.project.ui, &self.stage.name);
+        ui.say(why);
+        ui.say(self.runner.last_words().await.unwrap_or_else(|error| format!("{error:#}")));
+        let good = match &self.runs {
+            Some(runs) => runs.clone(),
+            None => {
+                self.runner.good().await?.into_iter().next().context("find an image that came up before")?
+            }
+        };
+        if !back {
+            ui.say(format_args!("Returning to {good}."));
+            if let Tried::Failed { why, .. } = self.try_out(&good).await? {
+                bail!("the image did not come up, and neither did the one before: {why}");
+            }
+        }
+        match seen(self.project, &self.url, Wanted::Image(digest(&good)?), Instant::now()).await? {
+            true => bail!("the image did not come up; stage {name} runs {good} again"),
+            false => bail!("the image did not come up, and {} was not seen to run {good} again", self.url),
+        }
+    }
+}
+
+/// The digest of a reference.
+fn digest(reference: &str) -> Result<&str> {
+    let digest = reference.split_once('@').map(|(_, digest)| digest);
+    digest.with_context(|| format!("`{reference}` names no digest"))
+}

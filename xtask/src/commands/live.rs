@@ -1,0 +1,162 @@
+//! Whether the running app has what was deployed to it.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::probe::{self, Version};
+use crate::project::Project;
+use crate::ui::bar::Bar;
+
+/// What all answers must carry.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted<'w> {
+    /// The label of a configuration's version.
+    Configuration(&'w str),
+    /// An image's digest.
+    Image(&'w str),
+}
+
+/// Answers in a row that must carry a version, for each instance that was seen: a load balancer shows them in turn.
+const IN_A_ROW: usize = 5;
+/// Between two questions.
+const EVERY: Duration = Duration::from_millis(200);
+/// AppConfig lets an app ask once a minute; it may miss one turn.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Asks the running app until all its answers carry what is wanted. False, and said, when they do not.
+pub(crate) async fn seen(
+    project: &Project<'_>,
+    url: &str,
+    wanted: Wanted<'_>,
+    since: Instant,
+) -> Result<bool> {
+    let bar = Bar::new(project.ui, "the running app");
+    let mut answers = Answers::new(wanted);
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let answer = probe::version(url).await;
+        bar.set(answers.percent(), &answers.hear(answer));
+        if answers.agree() {
+            drop(bar);
+            let (seconds, instances) = (since.elapsed().as_secs_f64(), answers.instances.len());
+            let of = if instances > 1 { format!(", on {instances} instances") } else { String::new() };
+            project.ui.say(format_args!("Live in {seconds:.1} s{of}: {url}"));
+            return Ok(true);
+        }
+        if project.stop.or(tokio::time::sleep(EVERY)).await.is_none() {
+            break;
+        }
+    }
+    drop(bar);
+    project.ui.say(format_args!("Deployed, but {url} was not seen to have it: {}", answers.last));
+    Ok(false)
+}
+
+impl Wanted<'_> {
+    fn is_in(self, version: &Version) -> bool {
+        match self {
+            Self::Configuration(label) => version.configuration.as_deref() == Some(label),
+            Self::Image(digest) => version.image.as_deref() == Some(digest),
+        }
+    }
+
+    /// What an answer carries instead.
+    fn shown(self, version: &Version) -> String {
+        let (what, value) = match self {
+            Self::Configuration(_) => ("configuration", &version.configuration),
+            Self::Image(_) => ("image", &version.image),
+        };
+        format!("instance {} has {what} {}", version.instance, value.as_deref().unwrap_or("none"))
+    }
+}
+
+/// What the app has answered so far.
+struct Answers<'w> {
+    wanted: Wanted<'w>,
+    instances: HashSet<String>,
+    in_a_row: usize,
+    last: String,
+}
+
+impl<'w> Answers<'w> {
+    fn new(wanted: Wanted<'w>) -> Self {
+        Self { wanted, instances: HashSet::new(), in_a_row: 0, last: "it was not asked".to_owned() }
+    }
+
+    /// Takes one answer, and says what it means.
+    fn hear(&mut self, answer: Result<Version>) -> String {
+        self.last = match answer {
+            Ok(version) => {
+                self.in_a_row = if self.wanted.is_in(&version) { self.in_a_row + 1 } else { 0 };
+                let said = self.wanted.shown(&version);
+                self.instances.insert(version.instance);
+                said
+            }
+            Err(error) => {
+                self.in_a_row = 0;
+                format!("{error:#}")
+            }
+        };
+        self.last.clone()
+    }
+
+    fn agree(&self) -> bool {
+        self.in_a_row >= self.needed()
+    }
+
+    fn needed(&self) -> usize {
+        IN_A_ROW * self.instances.len().max(1)
+    }
+
+    fn percent(&self) -> f32 {
+        100.0 * self.in_a_row as f32 / self.needed() as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(instance: &str, configuration: Option<&str>) -> Result<Version> {
+        Ok(Version {
+            image: None,
+            configuration: configuration.map(str::to_owned),
+            instance: instance.to_owned(),
+            stage: "development".to_owned(),
+            age: None,
+        })
+    }
+
+    #[test]
+    fn several_answers_in_a_row_are_live() {
+        let mut answers = Answers::new(Wanted::Configuration("c-1"));
+        for _ in 0..IN_A_ROW {
+            assert!(!answers.agree());
+            answers.hear(answer("a", Some("c-1")));
+        }
+        assert!(answers.agree());
+    }
+
+    #[test]
+    fn one_old_answer_or_none_begins_anew() {
+        for other in [answer("a", Some("c-0")), answer("a", None), Err(anyhow::anyhow!("502"))] {
+            let mut answers = Answers::new(Wanted::Configuration("c-1"));
+            (0..IN_A_ROW - 1).for_each(|_| drop(answers.hear(answer("a", Some("c-1")))));
+            answers.hear(other);
+            answers.hear(answer("a", Some("c-1")));
+            assert!(!answers.agree());
+        }
+    }
+
+    #[test]
+    fn two_instances_must_answer_more_often_than_one() {
+        let mut answers = Answers::new(Wanted::Configuration("c-1"));
+        answers.hear(answer("b", Some("c-0")));
+        (0..IN_A_ROW).for_each(|_| drop(answers.hear(answer("a", Some("c-1")))));
+        assert!(!answers.agree(), "the other instance may still be behind");
+        (0..IN_A_ROW).for_each(|n| drop(answers.hear(answer(["a", "b"][n % 2], Some("c-1")))));
+        assert!(answers.agree());
+    }
+}
