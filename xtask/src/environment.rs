@@ -14,6 +14,7 @@ use crate::graph::{Environment, Input, Key};
 use crate::image::PORT;
 use crate::names::{self, Names};
 use crate::policy::{self, Policy};
+use crate::profiles;
 use crate::report::Report;
 use crate::resources::cli_profile::Source;
 use crate::resources::*;
@@ -33,6 +34,8 @@ pub(crate) struct Declaration {
     pub(crate) image: Rc<ImageSource>,
     /// The shared config file of this machine.
     pub(crate) profiles: PathBuf,
+    /// What that file says now; empty where it cannot be read.
+    pub(crate) shared_config: String,
     /// The profile that roles are assumed from.
     pub(crate) source_profile: Option<String>,
     /// Whether accounts that are no longer wanted are closed.
@@ -302,7 +305,7 @@ fn profile(e: &mut Environment<Aws>, from: &Declaration, declared: &config::Acco
         e.add(Profile {
             file: from.profiles.clone(),
             project: from.config.name.clone(),
-            name: declared.label.clone(),
+            name: profiles::name_for(&from.shared_config, &from.config.name, &declared.label),
             account,
             source: Source(from.source_profile.clone()),
             region: from.config.region.clone(),

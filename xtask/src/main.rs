@@ -14,6 +14,7 @@ mod interview;
 mod names;
 mod policy;
 mod probe;
+mod profiles;
 mod project;
 mod report;
 mod resource;

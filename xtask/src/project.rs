@@ -15,6 +15,7 @@ use crate::graph::Environment;
 use crate::image::{self, BuilderKind, Source};
 use crate::interview::{self, Answers, Surroundings};
 use crate::policy;
+use crate::profiles;
 use crate::report::{Done, Plan};
 use crate::resources::ImageSource;
 use crate::ui::Ui;
@@ -112,6 +113,8 @@ impl<'u> Project<'u> {
             description: "first version, by cargo xtask bootstrap".to_owned(),
             image: Rc::new(ImageSource::find(source, builder).await?),
             profiles: self.workspace.profiles.clone(),
+            // A file that cannot be read is the profiles' own error, at their turn.
+            shared_config: profiles::read(&self.workspace.profiles).unwrap_or_default(),
             source_profile: self.source_profile(),
             close_accounts: false,
         })
