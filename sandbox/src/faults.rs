@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The model's service name; any when absent.
+    /// The model's service name, or `registry`; any when absent.
     pub service: Option<String>,
+    /// The operation's name; the registry's are `GET manifest`, `PUT upload`, …
     pub operation: Option<String>,
     pub account: Option<String>,
     /// Only operations that change something (true) or only ones that read (false).
@@ -106,9 +107,21 @@ impl Chance {
 /// Whether an operation only reads, by its name.
 pub fn reads(operation: &str) -> bool {
     let starts = |prefix: &&str| operation.starts_with(prefix);
-    ["Get", "List", "Describe", "Filter", "BatchGet", "BatchCheck", "AssumeRole", "Simulate", "Decode"]
-        .iter()
-        .any(starts)
+    [
+        "Get",
+        "List",
+        "Describe",
+        "Filter",
+        "BatchGet",
+        "BatchCheck",
+        "AssumeRole",
+        "Simulate",
+        "Decode",
+        "GET ",
+        "HEAD ",
+    ]
+    .iter()
+    .any(starts)
 }
 
 /// The error of a fault that refuses.

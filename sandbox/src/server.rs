@@ -215,8 +215,9 @@ async fn answer(
 }
 
 /// Why a request has no good answer.
-enum Trouble {
+pub(crate) enum Trouble {
     Refused(Fault),
+    /// How the connection is cut.
     Cut(&'static str),
 }
 
@@ -235,23 +236,37 @@ async fn respond_to(
     trail: &mut Trail,
 ) -> Result<Reply, Trouble> {
     authenticate(shared, target, parts, body, trail)?;
-    let struck = strike(shared, trail);
-    if let Some(fault) = struck.as_ref().and_then(|kind| faults::refusal(kind, target.model.name)) {
+    let account = trail.caller.as_ref().map(|c| c.account.clone()).unwrap_or_default();
+    let seen = Seen { service: target.model.name, operation: target.name, account: &account };
+    let work = async |stale| Ok(run(shared, target, parts, body, id, trail, stale)?);
+    suffer(shared, &seen, work).await
+}
+
+/// Does the work of a request with the fault that a rule wants for it, and as slowly as AWS.
+///
+/// The work is told whether it is to be a stale read.
+pub(crate) async fn suffer(
+    shared: &Shared,
+    seen: &Seen<'_>,
+    work: impl AsyncFnOnce(bool) -> Result<Reply, Trouble>,
+) -> Result<Reply, Trouble> {
+    let struck = faults::strike(&mut shared.rules.lock().unwrap_or_else(|e| e.into_inner()), seen);
+    if let Some(fault) = struck.as_ref().and_then(|kind| faults::refusal(kind, seen.service)) {
         return Err(fault.into());
     }
     if struck == Some(Kind::CutBefore) {
         return Err(Trouble::Cut("cut before"));
     }
-    pause(shared, target, 0.5).await;
-    let answered = run(shared, target, parts, body, id, trail, struck == Some(Kind::Stale));
+    pause(shared, seen, 0.5).await;
+    let answered = work(struck == Some(Kind::Stale)).await;
     if let Some(Kind::Delay(milliseconds)) = struck {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     }
-    pause(shared, target, 0.5).await;
+    pause(shared, seen, 0.5).await;
     if struck == Some(Kind::CutAfter) {
         return Err(Trouble::Cut("cut after"));
     }
-    answered.map_err(Trouble::Refused)
+    answered
 }
 
 fn authenticate(
@@ -276,15 +291,9 @@ fn authenticate(
     Ok(())
 }
 
-fn strike(shared: &Shared, trail: &Trail) -> Option<Kind> {
-    let account = trail.caller.as_ref().map(|c| c.account.as_str()).unwrap_or_default();
-    let seen = Seen { service: &trail.service, operation: &trail.operation, account };
-    faults::strike(&mut shared.rules.lock().unwrap_or_else(|e| e.into_inner()), &seen)
-}
-
-async fn pause(shared: &Shared, target: &Target, share: f64) {
+async fn pause(shared: &Shared, seen: &Seen<'_>, share: f64) {
     let latency = *shared.latency.lock().unwrap_or_else(|e| e.into_inner());
-    let seconds = latency.seconds(target.model.name, target.name) * share;
+    let seconds = latency.seconds(seen.service, seen.operation) * share;
     if seconds > 0.0 {
         let scaled = shared.world().clock.scaled(seconds);
         tokio::time::sleep(Duration::from_secs_f64(scaled)).await;

@@ -19,6 +19,7 @@ mod project;
 mod report;
 mod resource;
 mod resources;
+mod session;
 mod ui;
 mod workspace;
 

@@ -115,6 +115,7 @@ impl<'u> Project<'u> {
             profiles: self.workspace.profiles.clone(),
             // A file that cannot be read is the profiles' own error, at their turn.
             shared_config: profiles::read(&self.workspace.profiles).unwrap_or_default(),
+            endpoint: self.reach.only.clone(),
             source_profile: self.source_profile(),
             close_accounts: false,
         })

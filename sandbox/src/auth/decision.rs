@@ -101,10 +101,15 @@ fn combine(layers: &Layers, request: &Request, resource: Says, same: bool) -> Re
     if identity == Says::Nothing && !(same && resource == Says::Role) {
         return no("identity-based policy", request.action);
     }
-    if !same && resource == Says::Nothing {
+    if (!same || is_trust(request.action)) && resource == Says::Nothing {
         return no("resource-based policy", request.action);
     }
     outside.and_then(|layer| no(layer, request.action))
+}
+
+/// A role's trust policy has to allow even who is in its own account, whatever that one's policies say.
+fn is_trust(action: &str) -> bool {
+    ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"].contains(&action)
 }
 
 fn no(layer: &str, action: &str) -> Reason {

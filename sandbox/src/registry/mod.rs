@@ -14,8 +14,9 @@
 
 use crate::auth::Caller;
 use crate::fault::Fault;
+use crate::faults::Seen;
 use crate::record::Record;
-use crate::server::{self, Body, Cut, Shared};
+use crate::server::{self, Body, Cut, Shared, Trouble};
 use crate::services::ecr::{self, Name};
 use crate::wire::Reply;
 use crate::world::World;
@@ -131,16 +132,36 @@ fn challenge(world: &World) -> Reply {
 
 impl Asked {
     async fn answer(self, shared: &Shared, body: Incoming) -> Result<Response<Body>, Cut> {
-        let started = Instant::now();
-        let answered = match &self.what {
-            What::Upload(id) => uploads::receive(shared, &self, id, body).await?,
-            What::Manifest(reference) if self.method == Method::PUT => {
-                manifests::put(shared, &self, reference, body).await?
-            }
-            _ => self.look(&mut shared.world()),
-        };
+        let (started, operation) = (Instant::now(), self.operation());
+        let seen = Seen { service: "registry", operation: &operation, account: &self.caller.account };
+        let mut body = Some(body);
+        // There is no stale read here: what a digest names does not change.
+        let answered =
+            server::suffer(shared, &seen, async |_stale| self.work(shared, body.take()).await).await;
         self.record(shared, started, &answered);
-        Ok(answered.map_or_else(|fault| refuse(&fault), server::respond))
+        match answered {
+            Ok(reply) => Ok(server::respond(reply)),
+            Err(Trouble::Cut(_)) => Err(Cut),
+            Err(Trouble::Refused(fault)) => {
+                if let Some(body) = body {
+                    uploads::drain(body).await;
+                }
+                Ok(refuse(&fault))
+            }
+        }
+    }
+
+    async fn work(&self, shared: &Shared, body: Option<Incoming>) -> Result<Reply, Trouble> {
+        let gone = |_cut| Trouble::Cut("the client went away");
+        Ok(match (&self.what, body) {
+            (What::Upload(id), Some(body)) => {
+                uploads::receive(shared, self, id, body).await.map_err(gone)??
+            }
+            (What::Manifest(reference), Some(body)) if self.method == Method::PUT => {
+                manifests::put(shared, self, reference, body).await.map_err(gone)??
+            }
+            _ => self.look(&mut shared.world())?,
+        })
     }
 
     /// What needs no body.
@@ -175,14 +196,23 @@ impl Asked {
         format!("{}/v2/{}/{}/{rest}", world.settings.endpoint, self.name.place(), self.name.name)
     }
 
-    /// The record tells of the registry's requests by their method.
-    fn record(&self, shared: &Shared, started: Instant, answered: &Result<Reply, Fault>) {
-        let operation = match &self.what {
+    /// The record and the fault rules tell of the registry's requests by their method: `PUT upload`.
+    fn operation(&self) -> String {
+        let noun = match &self.what {
             What::Manifest(_) => "manifest",
             What::Blob(_) => "blob",
             What::NewUpload | What::Upload(_) => "upload",
             What::Tags => "tags",
             What::Referrers(_) => "referrers",
+        };
+        format!("{} {noun}", self.method)
+    }
+
+    fn record(&self, shared: &Shared, started: Instant, answered: &Result<Reply, Trouble>) {
+        let (ended, error) = match answered {
+            Ok(reply) => (reply.status, None),
+            Err(Trouble::Refused(fault)) => (status(fault).0, Some(fault.code.clone())),
+            Err(Trouble::Cut(how)) => (0, Some((*how).to_owned())),
         };
         let input = json!({"repository": self.name.name, "registryId": self.name.account});
         shared.recorder.add(Record {
@@ -191,13 +221,13 @@ impl Asked {
             at: shared.world().clock.now(),
             took: started.elapsed().as_secs_f64(),
             service: "registry".to_owned(),
-            operation: format!("{} {operation}", self.method),
+            operation: self.operation(),
             region: self.name.region.clone(),
             caller: self.caller.arn.clone(),
             account: self.caller.account.clone(),
             input: input.as_object().cloned().unwrap_or_default(),
-            status: answered.as_ref().map_or_else(|fault| status(fault).0, |reply| reply.status),
-            error: answered.as_ref().err().map(|fault| fault.code.clone()),
+            status: ended,
+            error,
             user_agent: self.header("user-agent").unwrap_or_default().to_owned(),
         });
     }
@@ -206,7 +236,9 @@ impl Asked {
 /// ECR's errors as the registry's protocol names them.
 fn status(fault: &Fault) -> (u16, &str) {
     match fault.code.as_str() {
-        "AccessDeniedException" | "AccessDenied" => (403, "DENIED"),
+        "ThrottlingException" => (429, "TOOMANYREQUESTS"),
+        "InternalFailure" => (500, "UNKNOWN"),
+        "AccessDeniedException" | "AccessDenied" | "ExpiredTokenException" => (403, "DENIED"),
         "RepositoryNotFoundException" => (404, "NAME_UNKNOWN"),
         "ImageNotFoundException" => (404, "MANIFEST_UNKNOWN"),
         "LayersNotFoundException" | "ReferencedImagesNotFoundException" => (404, "MANIFEST_BLOB_UNKNOWN"),

@@ -61,7 +61,7 @@ pub(super) async fn receive(
 }
 
 /// Reads what nobody wants, so that the client has sent it all when it is refused.
-async fn drain(mut body: Incoming) {
+pub(super) async fn drain(mut body: Incoming) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 

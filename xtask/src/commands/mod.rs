@@ -1,7 +1,10 @@
 //! The commands, one file each: arguments and `run` side by side.
 
 pub(crate) mod bootstrap;
+pub(crate) mod console;
 pub(crate) mod doctor;
+pub(crate) mod env;
+pub(crate) mod exec;
 pub(crate) mod graph;
 pub(crate) mod image;
 pub(crate) mod logs;
@@ -24,6 +27,9 @@ pub(crate) enum Command {
     Plan(plan::Arguments),
     Status(status::Arguments),
     Logs(logs::Arguments),
+    Exec(exec::Arguments),
+    Env(env::Arguments),
+    Console(console::Arguments),
     Image(image::Arguments),
     Doctor(doctor::Arguments),
     Graph(graph::Arguments),
@@ -39,6 +45,9 @@ pub(crate) async fn run(command: Command, common: &Common, ui: &Ui) -> Result<Ex
         Command::Plan(arguments) => plan::run(&arguments, common, ui).await,
         Command::Status(arguments) => status::run(&arguments, common, ui).await,
         Command::Logs(arguments) => logs::run(&arguments, common, ui).await,
+        Command::Exec(arguments) => exec::run(&arguments, common, ui).await,
+        Command::Env(arguments) => env::run(&arguments, common, ui).await,
+        Command::Console(arguments) => console::run(&arguments, common, ui).await,
         Command::Image(arguments) => image::run(&arguments, common, ui).await,
         Command::Doctor(arguments) => doctor::run(&arguments, common, ui).await,
         Command::Graph(arguments) => graph::run(&arguments, common, ui).await,

@@ -27,6 +27,8 @@ pub(crate) struct Profile {
     pub(crate) source: Source,
     pub(crate) region: String,
     pub(crate) role: String,
+    /// Where it is not AWS: the sandbox.
+    pub(crate) endpoint: Option<String>,
 }
 
 /// The profile whose credentials take the role, or, without one, the environment's credentials.
@@ -61,8 +63,9 @@ impl Resource for Profile {
             Source(None) => ("credential_source", "Environment".to_owned()),
         };
         let role = ("role_arn", format!("arn:aws:iam::{id}:role/{}", self.role));
-        let settings = [role, source, ("region", self.region.clone())];
-        let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value));
+        let endpoint = self.endpoint.clone().map(|endpoint| ("endpoint_url", endpoint));
+        let settings = [role, source, ("region", self.region.clone())].into_iter().chain(endpoint);
+        let settings = settings.map(|(key, value)| (key.to_owned(), value));
         Ok(Owned { settings: settings.collect() })
     }
 
@@ -94,7 +97,7 @@ impl Resource for Profile {
 }
 
 /// What we set. Other settings of a profile are its owner's.
-const KEYS: &[&str] = &["role_arn", "source_profile", "credential_source", "region"];
+const KEYS: &[&str] = &["role_arn", "source_profile", "credential_source", "region", "endpoint_url"];
 
 impl Profile {
     fn section(&self) -> String {
@@ -138,7 +141,16 @@ mod tests {
         });
         let (region, role) = ("eu-west-1".to_owned(), "OrganizationAccountAccessRole".to_owned());
         let (project, name) = ("Shop".to_owned(), name.to_owned());
-        Profile { file: PathBuf::new(), project, name, account, source: Source(None), region, role }
+        Profile {
+            file: PathBuf::new(),
+            project,
+            name,
+            account,
+            source: Source(None),
+            region,
+            role,
+            endpoint: None,
+        }
     }
 
     fn owned(region: &str) -> Owned {

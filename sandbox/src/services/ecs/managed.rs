@@ -106,6 +106,11 @@ fn assumable(world: &World, here: &str, role: &str) -> bool {
 fn provision(world: &mut World, here: &str, revision: &Revision, role: &str) {
     let (now, ready) = (world.clock.now(), world.clock.due(PROVISION));
     let balancer = *state_of(world, here).balancer.get_or_insert(ready);
+    let (account, region) = here.split_once('/').unwrap_or_default();
+    // The tasks do not wait for the load balancer, and need their log group.
+    if let Some(group) = revision.managed.log_group.as_ref().filter(|_| assumable(world, here, role)) {
+        runtime::log_group(world, account, region, group);
+    }
     if balancer > now {
         return;
     }
@@ -118,12 +123,8 @@ fn provision(world: &mut World, here: &str, revision: &Revision, role: &str) {
             Some(format!("Cannot assume role {role}")),
         );
     }
-    let (account, region) = here.split_once('/').unwrap_or_default();
     for service in ["elasticloadbalancing.amazonaws.com", "ecs.application-autoscaling.amazonaws.com"] {
         iam::service_linked_role(world, account, service);
-    }
-    if let Some(group) = &revision.managed.log_group {
-        runtime::log_group(world, account, region, group);
     }
     settle(world, here, &revision.arn, Managing::Active, None);
 }
