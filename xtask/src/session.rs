@@ -52,7 +52,7 @@ pub(crate) async fn open(ui: &Ui, common: &Common, role: Option<&str>) -> Result
             Access::Profile(_) => None,
         },
         region: project.config.region.clone(),
-        endpoint: project.reach.only.clone(),
+        endpoint: door.endpoint().map(str::to_owned),
         keys: door.credentials().await?,
     }))
 }
@@ -69,6 +69,8 @@ impl Session {
             ("AWS_ACCESS_KEY_ID", keys.access_key_id.as_str()),
             ("AWS_SECRET_ACCESS_KEY", &keys.secret_access_key),
             ("AWS_REGION", &self.region),
+            // What boto3 and the first AWS CLI read instead.
+            ("AWS_DEFAULT_REGION", &self.region),
         ];
         let token = keys.token.as_deref().map(|token| ("AWS_SESSION_TOKEN", token));
         let endpoint = self.endpoint.as_deref().map(|endpoint| ("AWS_ENDPOINT_URL", endpoint));

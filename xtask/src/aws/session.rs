@@ -16,6 +16,11 @@ pub(crate) struct SessionKeys {
 }
 
 impl Door {
+    /// The endpoint that stands for AWS, where one does.
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.config.endpoint_url()
+    }
+
     /// The credentials that this door's clients sign with.
     pub(crate) async fn credentials(&self) -> Result<SessionKeys> {
         let provider = self.config.credentials_provider().context("find credentials")?;

@@ -36,8 +36,7 @@ fn shell(session: &Session) -> String {
     let given = session.variables();
     let exports =
         given.iter().map(|(name, value)| format!("export {name}='{}'", value.replace('\'', r"'\''")));
-    let unset =
-        ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"];
+    let unset = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"];
     let unset = unset.iter().filter(|name| given.iter().all(|(given, _)| given != *name));
     let unset = unset.map(|name| format!("unset {name}"));
     unset.chain(exports).collect::<Vec<_>>().join("\n")

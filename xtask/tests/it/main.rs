@@ -1,0 +1,3 @@
+//! Stories of the commands, as a person runs them, against a sandbox in this process.
+
+mod access;
