@@ -59,6 +59,8 @@ pub(crate) struct Aws {
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
     /// The requests for accounts that this run has made, by the account's name.
     pub(crate) asked: RefCell<HashMap<String, String>>,
+    /// Hears how far long work has come: what it is, how much is done, and of how much (0: nobody knows).
+    pub(crate) meter: Box<dyn Fn(&str, u64, u64)>,
 }
 
 /// A door that opens once, for all who wait.
@@ -94,7 +96,8 @@ impl Aws {
         let doors = RefCell::default();
         let (accounts, requests, asked) = Default::default();
         let (region, only) = (reach.region.clone(), reach.only.clone());
-        Ok(Self { region, only, caller, base, doors, accounts, requests, asked })
+        let meter = Box::new(|_: &str, _, _| ());
+        Ok(Self { region, only, caller, base, doors, accounts, requests, asked, meter })
     }
 
     /// The caller's own account: the management account, where there is an organization.
@@ -318,7 +321,11 @@ fn assume_role_refusal<'e>(error: &'e (dyn std::error::Error + 'static)) -> Opti
 /// Credentials that cannot be had, and requests that the fence stopped, will not be better later.
 fn hopeless<E>(error: &SdkError<E, HttpResponse>) -> bool {
     match error {
-        SdkError::DispatchFailure(failure) => failure.is_user() || failure.is_other(),
+        SdkError::DispatchFailure(failure) => {
+            // A connection that was cut is of another kind, too, but of one that is known to pass.
+            let passes = failure.as_connector_error().is_some_and(|error| error.as_other().is_some());
+            failure.is_user() || failure.is_other() && !passes
+        }
         _ => false,
     }
 }

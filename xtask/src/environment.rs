@@ -3,10 +3,13 @@
 //! **Architecture Invariant:** this is the only place that says what is wanted. Commands declare it, look at it,
 //! and reconcile it; teardown declares it retired.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::aws::{Access, Aws, Mark};
 use crate::config::{self, Config, Platform};
@@ -32,6 +35,8 @@ pub(crate) struct Declaration {
     /// Who and which revision a configuration version is from.
     pub(crate) description: String,
     pub(crate) image: Rc<ImageSource>,
+    /// The image's tag, made from its source's fingerprint.
+    pub(crate) tag: String,
     /// The shared config file of this machine.
     pub(crate) profiles: PathBuf,
     /// What that file says now; empty where it cannot be read.
@@ -132,7 +137,7 @@ fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
     let policy = from.repository_policy(organization);
     let repository_policy = e.add(RepositoryPolicy { repository, policy });
     e.add(LifecyclePolicy { repository, policy: from.lifecycle.clone() });
-    let image = e.add(Image { repository, source: from.image.clone() });
+    let image = e.add(Image { repository, tag: from.tag.clone(), source: from.image.clone() });
 
     let application = e.add(Application { account, mark: mark.clone(), name: names.application() });
     let profile = e.add(ConfigurationProfile {
@@ -141,7 +146,8 @@ fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
         name: names.configuration_profile(),
         schema: from.schema.clone(),
     });
-    let quick = e.add(Strategy::quick(account, mark, names.quick_strategy()));
+    let name = names.quick_strategy();
+    let quick = e.add(Strategy { account, mark, name, minutes: 0, growth: 100.0, bake: 0 });
     Center {
         organization,
         workloads,
@@ -185,6 +191,7 @@ fn running(
         profile: center.profile,
         strategy: center.quick,
         content: from.content(&stage.name),
+        label: label(&from.content(&stage.name)),
         description: from.description.clone(),
     });
     let read_role = e.add(Role {
@@ -244,6 +251,8 @@ fn running(
                 port: PORT,
                 size: stage.size,
                 health_path: HEALTH_PATH.to_owned(),
+                architecture: ARCHITECTURE.to_owned(),
+                asked: RefCell::default(),
                 subnets: stage.subnets.clone(),
                 security_groups: stage.security_groups.clone(),
                 after,
@@ -271,8 +280,19 @@ fn running(
     Running { account, log_group, service }
 }
 
+/// The label of a version: the same for the same content, whatever its layout. AppConfig wants one non-digit.
+pub(crate) fn label(content: &Value) -> String {
+    let canonical: BTreeMap<&str, &Value> =
+        content.as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), value)).collect();
+    let text = serde_json::to_string(&canonical).unwrap_or_default();
+    format!("sha-{}", &hex::encode(Sha256::digest(text))[..12])
+}
+
 /// How long the app's output is kept.
 const LOG_DAYS: i32 = 30;
+
+/// What the image is made for, in ECS's words.
+const ARCHITECTURE: &str = "X86_64";
 
 /// Where the platform asks whether the app is well.
 const HEALTH_PATH: &str = "/readyz";

@@ -12,8 +12,7 @@ fn figures(kind: &str) -> (f64, f64) {
         "account" => (180.0, 0.0),
         "image" => (120.0, 0.0),
         // An hour of load balancer and of the smallest Fargate task, and two public addresses.
-        "express service" => (420.0, 18.0 + 9.0 + 7.2),
-        "app runner service" => (240.0, 5.0),
+        "service" => (420.0, 18.0 + 9.0 + 7.2),
         "configuration" => (10.0, 0.0),
         "repository" => (1.0, 0.1),
         _ => (1.0, 0.0),

@@ -61,6 +61,12 @@ pub(crate) struct Common {
     /// The profile of the shared config file to start from.
     #[arg(long, global = true)]
     pub(crate) profile: Option<String>,
+    /// Factor on the pauses between two looks, for a cloud whose time runs faster.
+    #[arg(long, global = true, hide = true, env = "FOOTHOLD_PACE")]
+    pub(crate) pace: Option<f64>,
+    /// A static Linux program to put into the image instead of building it.
+    #[arg(long, global = true, hide_short_help = true, env = "FOOTHOLD_BINARY", value_name = "FILE")]
+    pub(crate) binary: Option<std::path::PathBuf>,
     /// Show what is unchanged, too.
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,

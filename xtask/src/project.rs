@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
 
 use crate::Common;
 use crate::aws::{Aws, Reach};
@@ -12,7 +13,7 @@ use crate::config::{Config, FILE, write};
 use crate::engine::{self, Options, Stop};
 use crate::environment::{Declaration, Declared, declare};
 use crate::graph::Environment;
-use crate::image::{self, BuilderKind, Source};
+use crate::image::{self, Builder, BuilderKind, Linkage, Source};
 use crate::interview::{self, Answers, Surroundings};
 use crate::policy;
 use crate::profiles;
@@ -47,7 +48,7 @@ impl<'u> Project<'u> {
         let config = read_config(ui, common, &workspace, answers)?;
         let (reach, pace) = match common.sandbox {
             true => sandbox::reach(ui, &workspace, &config.region).await?,
-            false => (Reach::new(common.profile.clone(), &config.region), 1.0),
+            false => (Reach::new(common.profile.clone(), &config.region), common.pace.unwrap_or(1.0)),
         };
         workspace.contents(&config)?;
         Ok(Self { ui, common: common.clone(), workspace, config, reach, pace, stop })
@@ -97,13 +98,24 @@ impl<'u> Project<'u> {
         Ok(())
     }
 
-    /// What the environment is declared from.
-    pub(crate) async fn declaration(&self, builder: Option<BuilderKind>) -> Result<Declaration> {
-        let source = Source {
-            root: self.workspace.root.clone(),
-            package: "app".to_owned(),
-            platform: image::Platform::default(),
+    /// What the environment is declared from, for those who build nothing: a missing builder is no fault there.
+    pub(crate) async fn declaration(&self) -> Result<Declaration> {
+        let (image, tag) = match self.image(None).await {
+            Ok(found) => found,
+            Err(_) => {
+                (ImageSource::built(self.source(), Builder::Native(Linkage::Musl)), "src-unknown".to_owned())
+            }
         };
+        self.declare(image, tag)
+    }
+
+    /// What the environment is declared from, with what builds its image.
+    pub(crate) async fn declaration_to_build(&self, builder: Option<BuilderKind>) -> Result<Declaration> {
+        let (image, tag) = self.image(builder).await?;
+        self.declare(image, tag)
+    }
+
+    fn declare(&self, image: ImageSource, tag: String) -> Result<Declaration> {
         Ok(Declaration {
             config: self.config.clone(),
             policies: self.workspace.policies.clone(),
@@ -111,7 +123,8 @@ impl<'u> Project<'u> {
             schema: self.workspace.schema()?,
             contents: self.workspace.contents(&self.config)?,
             description: "first version, by cargo xtask bootstrap".to_owned(),
-            image: Rc::new(ImageSource::find(source, builder).await?),
+            image: Rc::new(image),
+            tag,
             profiles: self.workspace.profiles.clone(),
             // A file that cannot be read is the profiles' own error, at their turn.
             shared_config: profiles::read(&self.workspace.profiles).unwrap_or_default(),
@@ -119,6 +132,24 @@ impl<'u> Project<'u> {
             source_profile: self.source_profile(),
             close_accounts: false,
         })
+    }
+
+    fn source(&self) -> Source {
+        let platform = image::Platform::default();
+        Source { root: self.workspace.root.clone(), package: "app".to_owned(), platform }
+    }
+
+    /// The image and its tag: from the source's fingerprint, or from a program that was built elsewhere.
+    async fn image(&self, builder: Option<BuilderKind>) -> Result<(ImageSource, String)> {
+        let source = self.source();
+        if let Some(program) = &self.common.binary {
+            let bytes = std::fs::read(program).with_context(|| format!("read {}", program.display()))?;
+            let tag = format!("src-{}", &hex::encode(Sha256::digest(bytes))[..16]);
+            return Ok((ImageSource::program(source, program.clone()), tag));
+        }
+        let builder = image::choose(builder, source.platform, &image::Host::probe().await)?;
+        let tag = image::fingerprint(&source, &builder).await?.tag();
+        Ok((ImageSource::built(source, builder), tag))
     }
 
     /// The profile that roles are assumed from; none where the credentials are in the environment.

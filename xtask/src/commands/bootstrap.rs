@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let mut project = Project::open(ui, common, Some(&arguments.answers)).await?;
     let aws = project.connect().await?;
-    let declaration = project.declaration(arguments.builder).await?;
+    let declaration = project.declaration_to_build(arguments.builder).await?;
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &arguments.adopt).await?;
     ui.say(text::plan(&plan, ui.verbose));

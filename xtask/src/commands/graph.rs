@@ -28,7 +28,7 @@ enum Format {
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let project = Project::read(ui, common)?;
-    let declaration = project.declaration(None).await?;
+    let declaration = project.declaration().await?;
     let (e, _) = project.wanted(&declaration);
     ui.result(match arguments.format {
         Format::Mermaid => mermaid(&e.shape),

@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let mut project = Project::open(ui, common, None).await?;
     let aws = project.connect().await?;
-    let declaration = project.declaration(arguments.builder).await?;
+    let declaration = project.declaration_to_build(arguments.builder).await?;
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &[]).await?;
     let center = plan
@@ -32,7 +32,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         .learned(&declared.center.repository)
         .context("find the repository: run `cargo xtask bootstrap`")?;
     let door = aws.door(&center.id, &center.access).await?;
-    let reference = image::ensure(&door, repository, &declaration.image, &|note| ui.say(note)).await?;
+    let reference = image::ensure(&door, repository, &declaration.tag, &declaration.image).await?;
     match common.json {
         true => ui.json(&serde_json::json!({"image": reference})),
         false => ui.result(reference),

@@ -30,7 +30,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let (stage, _) = project.config.running_stage(common.stage.as_deref())?;
     let (name, group) = (stage.name.clone(), project.config.names().log_group(&stage.name));
     let aws = project.connect().await?;
-    let declaration = project.declaration(None).await?;
+    let declaration = project.declaration().await?;
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &[]).await?;
     let running = declared.stages.iter().find(|s| s.name == name).and_then(|s| s.running.as_ref());

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let mut project = Project::open(ui, common, None).await?;
     let aws = project.connect().await?;
-    let declaration = project.declaration(None).await?;
+    let declaration = project.declaration().await?;
     let (e, _) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &arguments.adopt).await?;
     match common.json {

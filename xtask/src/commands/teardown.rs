@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let mut project = Project::open(ui, common, None).await?;
     let aws = project.connect().await?;
-    let mut declaration = project.declaration(None).await?;
+    let mut declaration = project.declaration().await?;
     declaration.close_accounts = arguments.close_accounts;
     let mut e = Environment::default();
     match &common.stage {

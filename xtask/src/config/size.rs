@@ -1,9 +1,11 @@
 //! How large a task is, and which sizes AWS has.
 
+use serde::Serialize;
+
 use super::file::Platform;
 
 /// CPU and memory of a task, and how many run.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub(crate) struct Size {
     /// In units of 1/1024 of a core.
     pub(crate) cpu: u32,

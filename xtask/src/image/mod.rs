@@ -61,6 +61,16 @@ pub(crate) async fn make(
     Ok(image)
 }
 
+/// The image of a static program that was built elsewhere.
+///
+/// Fails when it could not run alone on the image's platform.
+pub(crate) async fn of_program(source: &Source, program: &std::path::Path) -> Result<Image> {
+    let binary = std::fs::read(program).with_context(|| format!("read `{}`", program.display()))?;
+    elf::check(&binary, source.platform).with_context(|| format!("use `{}`", program.display()))?;
+    let contents = Contents { name: source.package.clone(), binary, platform: source.platform, commit: None };
+    tokio::task::spawn_blocking(move || assemble(&contents)).await?
+}
+
 async fn native(source: &Source, linkage: Linkage, progress: &dyn Fn(BuildProgress)) -> Result<Image> {
     let binary = build(source, linkage, progress).await?;
     let commit = last_commit(source).await?;

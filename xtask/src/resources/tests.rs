@@ -20,9 +20,11 @@ use crate::graph::Environment;
 use crate::report::{Act, Done, Judgement, Outcome};
 
 mod accounts;
+mod configured;
 mod everything;
 mod guards;
 mod profiles;
+mod running;
 
 const REGION: &str = "eu-west-1";
 
@@ -171,6 +173,12 @@ impl Story {
 
     fn sent(&self, operation: &str) -> usize {
         self.sandbox.requests().iter().filter(|request| request.operation == operation).count()
+    }
+
+    /// How often this was asked for and not refused.
+    fn done(&self, operation: &str) -> usize {
+        let requests = self.sandbox.requests();
+        requests.iter().filter(|request| request.operation == operation && request.status == 200).count()
     }
 
     fn fault(&self, operation: &str, kind: Kind, times: u64) {

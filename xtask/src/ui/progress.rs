@@ -1,7 +1,7 @@
 //! A walk as it happens: live lines on a terminal, lines with times elsewhere, JSON events for programs.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -17,6 +17,7 @@ pub(crate) struct Progress<'u> {
     bars: MultiProgress,
     overall: ProgressBar,
     lines: RefCell<HashMap<Label, ProgressBar>>,
+    said: RefCell<HashSet<String>>,
 }
 
 impl<'u> Progress<'u> {
@@ -30,7 +31,14 @@ impl<'u> Progress<'u> {
         if ui.style == Style::Rich {
             overall.enable_steady_tick(Duration::from_millis(200));
         }
-        Self { ui, started: Instant::now(), bars, overall, lines: RefCell::default() }
+        Self {
+            ui,
+            started: Instant::now(),
+            bars,
+            overall,
+            lines: RefCell::default(),
+            said: RefCell::default(),
+        }
     }
 
     /// Takes one event.
@@ -59,21 +67,28 @@ impl<'u> Progress<'u> {
 
     fn plain(&self, event: &Event<'_>) {
         let note = match &event.what {
-            What::Acting(act) => format!("{} {}", act.verb(), event.label),
-            What::Waiting { on: Wait::World(why), .. } => format!("{}: {why}", event.label),
+            What::Acting(act) => format!("{} {}…", act.verb(), event.label),
+            What::Waiting { on: Wait::World(why), .. } => {
+                format!("{}: {}", event.label, without_request(why))
+            }
             What::Done(outcome) => match text::outcome(outcome) {
                 Some(ended) => format!("{}: {ended}", event.label),
                 None => return,
             },
             _ => return,
         };
-        self.ui.say(format_args!("{:7.1}s  {note}", self.started.elapsed().as_secs_f64()));
+        // The same call again after "not now" is no news.
+        if self.said.borrow_mut().insert(note.clone()) {
+            self.ui.say(format_args!("{:7.1}s  {note}", self.started.elapsed().as_secs_f64()));
+        }
     }
 
     fn rich(&self, event: &Event<'_>) {
         match &event.what {
             What::Acting(act) => self.line(event.label).set_message(format!("{}…", act.verb())),
-            What::Waiting { on: Wait::World(why), .. } => self.line(event.label).set_message(why.clone()),
+            What::Waiting { on: Wait::World(why), .. } => {
+                self.line(event.label).set_message(without_request(why).to_owned())
+            }
             What::Waiting { on: Wait::Lane(lane), .. } => {
                 self.line(event.label).set_message(format!("waits for its turn ({lane})"));
             }
@@ -100,6 +115,11 @@ impl<'u> Progress<'u> {
         };
         lines.entry(label.clone()).or_insert_with(add).clone()
     }
+}
+
+/// A reason without its request id, which is another each time.
+fn without_request(why: &str) -> &str {
+    why.split_once(" (request ").map_or(why, |(why, _)| why)
 }
 
 fn line_style() -> ProgressStyle {

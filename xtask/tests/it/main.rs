@@ -1,3 +1,6 @@
-//! Stories of the commands, as a person runs them, against a sandbox in this process.
+//! Stories against a local AWS that runs in this process, told with the program that people run.
 
 mod access;
+mod bootstrap;
+mod tidy;
+mod world;

@@ -1,0 +1,126 @@
+//! Deployments of an Express service: how the newest one stands, why one failed, and a new image.
+
+use anyhow::{Context, Result};
+use aws_sdk_ecs::types::{
+    DesiredStatus, EcsExpressGatewayService as Found, ServiceDeployment as Deployment,
+    ServiceDeploymentBrief as Brief, ServiceDeploymentStatus as Status, Task,
+};
+
+use super::{CLUSTER, LOGS, describe, environment, later, newest, variables};
+use crate::aws::{Door, explain, read};
+
+/// How the newest deployment of a service stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Coming(String),
+    Successful {
+        revision: String,
+    },
+    /// `serving`: an earlier one still serves.
+    Failed {
+        revision: String,
+        serving: bool,
+        why: String,
+    },
+}
+
+/// Lets a service run another image, and returns the revision that is to run it. What else it has stays.
+pub(crate) async fn roll_out(door: &Door, arn: &str, reference: &str) -> Result<String> {
+    let service = describe(door, arn).await?.context("there is no such service")?;
+    let runs =
+        newest(&service).and_then(|it| it.primary_container()).context("the service runs nothing yet")?;
+    let told = environment(variables(Some(runs)).collect(), reference);
+    let mut container = runs.clone();
+    container.image = reference.to_owned();
+    container.environment = Some(told);
+    let request = door.ecs().update_express_gateway_service().service_arn(arn);
+    let answer = request.primary_container(container).send().await.map_err(explain).map_err(later)?;
+    let target = answer.service.and_then(|it| it.target_configuration);
+    target.and_then(|it| it.service_revision_arn).context("ECS does not say which revision it makes")
+}
+
+/// How the newest deployment stands: what only looks like running is told apart from what serves.
+pub(crate) async fn standing(door: &Door, arn: &str) -> Result<Standing> {
+    let deployments = deployments(door, arn).await?;
+    let created = |it: &&Brief| it.created_at().map(|at| (at.secs(), at.subsec_nanos()));
+    let Some(newest) = deployments.iter().max_by_key(created) else {
+        return Ok(Standing::Coming("its deployment has not begun".to_owned()));
+    };
+    let revision = newest.target_service_revision_arn().unwrap_or_default().to_owned();
+    let succeeded = |it: &Brief| it.status() == Some(&Status::Successful);
+    match newest.status() {
+        Some(Status::Successful) => Ok(Standing::Successful { revision }),
+        Some(Status::Stopped | Status::RollbackSuccessful | Status::RollbackFailed) => {
+            let why = newest.status_reason().unwrap_or("its deployment failed").to_owned();
+            Ok(Standing::Failed { revision, serving: deployments.iter().any(succeeded), why })
+        }
+        _ => progress(door, newest).await.map(Standing::Coming),
+    }
+}
+
+pub(super) async fn deployments(door: &Door, arn: &str) -> Result<Vec<Brief>> {
+    let answer = door.ecs().list_service_deployments().service(arn).cluster(CLUSTER).send().await;
+    let answer = read(answer, &["ServiceNotFoundException", "ServiceNotActiveException"])?;
+    Ok(answer.and_then(|answer| answer.service_deployments).unwrap_or_default())
+}
+
+/// What a deployment is at, in a few words.
+async fn progress(door: &Door, deployment: &Brief) -> Result<String> {
+    let status = deployment.status().map_or("PENDING", Status::as_str);
+    let Some(arn) = deployment.service_deployment_arn() else { return Ok(status.to_owned()) };
+    let answer = door.ecs().describe_service_deployments().service_deployment_arns(arn).send().await;
+    let found = read(answer, &[])?.and_then(|answer| answer.service_deployments).unwrap_or_default();
+    Ok(found.first().map_or(status.to_owned(), |it| words(status, it)))
+}
+
+fn words(status: &str, deployment: &Deployment) -> String {
+    let stage = deployment.lifecycle_stage().map_or(status, |stage| stage.as_str());
+    let stage = stage.to_lowercase().replace('_', " ");
+    let Some(target) = deployment.target_service_revision() else { return format!("deployment: {stage}") };
+    let (running, wanted) = (target.running_task_count, target.requested_task_count);
+    format!("deployment: {stage}, {running} of {wanted} tasks running")
+}
+
+/// Why tasks of a service ended, and what they said last. Empty when nobody knows.
+pub(super) async fn failure(door: &Door, service: &Found) -> Result<String> {
+    let Some(task) = stopped(door, service).await? else { return Ok(String::new()) };
+    let reason = task.stopped_reason().unwrap_or("a task stopped").to_owned();
+    let container = task.containers().first();
+    let exit = container.and_then(|it| it.exit_code()).map(|code| format!("it exited with {code}"));
+    let said = container.and_then(|it| it.reason()).map(str::to_owned);
+    let group = service.tags().iter().find(|tag| tag.key() == Some(LOGS)).and_then(|tag| tag.value());
+    let lines = match group {
+        Some(group) => last_lines(door, group, service, &task).await?,
+        None => Vec::new(),
+    };
+    let all = [Some(reason), exit, said].into_iter().flatten().chain(lines);
+    Ok(all.collect::<Vec<_>>().join("\n"))
+}
+
+/// The task that stopped last.
+async fn stopped(door: &Door, service: &Found) -> Result<Option<Task>> {
+    let request = door.ecs().list_tasks().cluster(CLUSTER).set_service_name(service.service_name.clone());
+    let answer = request.desired_status(DesiredStatus::Stopped).send().await;
+    let arns = read(answer, &["ServiceNotFoundException", "ClusterNotFoundException"])?;
+    let arns = arns.and_then(|answer| answer.task_arns).unwrap_or_default();
+    if arns.is_empty() {
+        return Ok(None);
+    }
+    let request = door.ecs().describe_tasks().cluster(CLUSTER);
+    let found = read(request.set_tasks(Some(arns)).send().await, &[])?.and_then(|answer| answer.tasks);
+    let stopped = |it: &Task| it.stopped_at().map(|at| (at.secs(), at.subsec_nanos()));
+    Ok(found.unwrap_or_default().into_iter().max_by_key(stopped))
+}
+
+/// How many log lines a failure is told with.
+const LINES: i32 = 8;
+
+async fn last_lines(door: &Door, group: &str, service: &Found, task: &Task) -> Result<Vec<String>> {
+    let id = task.task_arn().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default();
+    let container = task.containers().first().and_then(|it| it.name()).unwrap_or("Main");
+    let stream = format!("{}/{container}/{id}", service.service_name().unwrap_or_default());
+    let request = door.logs().get_log_events().log_group_name(group).log_stream_name(stream);
+    let answer = request.limit(LINES).start_from_head(false).send().await;
+    let events = read(answer, &["ResourceNotFoundException"])?.and_then(|answer| answer.events);
+    Ok(events.unwrap_or_default().into_iter().filter_map(|event| event.message).collect())
+}

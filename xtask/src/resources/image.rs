@@ -1,0 +1,195 @@
+//! The app's first image in the repository.
+//!
+//! Bootstrap brings the first one only, later ones are `deploy`'s: any image of ours that is there will do.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier};
+use base64::Engine as _;
+use serde::Serialize;
+use tokio::sync::OnceCell;
+
+use super::repository::ABSENT;
+use super::repository_policy::client;
+use super::{Repository, repository};
+use crate::aws::{Aws, Door, gone, read, wrote};
+use crate::graph::{Key, Node};
+use crate::image::push::{PushProgress, Registry, find, push};
+use crate::image::{self, BuildProgress, Builder, Source};
+use crate::report::Known;
+use crate::resource::{Cx, Resource, Seen, SeenBy, State};
+
+/// An image under the tag that its source's fingerprint gives.
+#[derive(Serialize)]
+pub(crate) struct Image {
+    pub(crate) repository: Key<Repository>,
+    pub(crate) tag: String,
+    #[serde(skip)]
+    pub(crate) source: Rc<ImageSource>,
+}
+
+/// What the image is made of. It is made once, by whoever asks first.
+pub(crate) struct ImageSource {
+    source: Source,
+    from: From,
+    made: OnceCell<image::Image>,
+}
+
+enum From {
+    Builder(Builder),
+    Program(PathBuf),
+}
+
+/// Nothing: it is only ever brought.
+#[derive(Serialize)]
+pub(crate) struct Owned {}
+
+pub(crate) struct Learned {
+    /// `sha256:…`
+    pub(crate) digest: String,
+    /// `REGISTRY/NAME@sha256:…`, to pull from.
+    pub(crate) reference: String,
+}
+
+impl Resource for Image {
+    type World = Aws;
+    type Owned = Owned;
+    type Learned = Learned;
+    const KIND: &'static str = "image";
+
+    fn name(&self) -> String {
+        self.tag.clone()
+    }
+
+    fn place(&self) -> Option<Node> {
+        Some(self.repository.node())
+    }
+
+    fn desired(&self, _: &Known<'_>) -> Result<Owned> {
+        Ok(Owned {})
+    }
+
+    async fn observe(&self, cx: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
+        let images = self.images(cx).await?;
+        let best = images.iter().max_by_key(|it| (tagged(it, &self.tag), tagged(it, LIVE), pushed(it)));
+        let Some(digest) = best.and_then(ImageDetail::image_digest) else { return Ok(None) };
+        let uri = &cx.known.of(&self.repository)?.uri;
+        let learned = Learned { digest: digest.to_owned(), reference: format!("{uri}@{digest}") };
+        Ok(Some(Seen { owned: Owned {}, learned, ours: true, state: State::Ready }))
+    }
+
+    async fn apply(&self, cx: &Cx<'_, Aws>, _: Option<&SeenBy<Self>>, _: &Owned) -> Result<()> {
+        let meter = &cx.world.meter;
+        let compiling = |it: BuildProgress| meter(&format!("compiling {}", it.name), it.compiled as u64, 0);
+        let image = self.source.made(&compiling).await?;
+        let (client, name) = client(cx, &self.repository).await?;
+        let uri = &cx.known.of(&self.repository)?.uri;
+        // What is in the URI behind the host, which in AWS is the name.
+        let path = uri.split_once('/').map_or(name, |(_, path)| path);
+        let registry = registry(&client, path).await?;
+        let progress = |it: PushProgress| meter("pushing the image", it.done, it.total);
+        push(&registry, image, &self.tag, &progress).await?;
+        Ok(())
+    }
+
+    async fn delete(&self, cx: &Cx<'_, Aws>, _: &SeenBy<Self>) -> Result<()> {
+        let (client, name) = client(cx, &self.repository).await?;
+        let images = self.images(cx).await?;
+        let ids = images.into_iter().filter_map(|it| it.image_digest);
+        let ids: Vec<_> = ids.map(|digest| ImageIdentifier::builder().image_digest(digest).build()).collect();
+        for some in ids.chunks(AT_ONCE) {
+            let request =
+                client.batch_delete_image().repository_name(name).set_image_ids(Some(some.to_vec()));
+            gone(request.send().await, &[ABSENT], &[])?;
+        }
+        Ok(())
+    }
+
+    /// A cold build takes minutes, and a push over a slow line too; none of that is waiting.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+}
+
+/// Tags of what is made from a source, and of what a stage runs.
+const SOURCE: &str = "src-";
+const LIVE: &str = "live-";
+/// How many images ECR deletes in one request.
+const AT_ONCE: usize = 100;
+
+impl Image {
+    /// Everything of ours that the repository holds.
+    async fn images(&self, cx: &Cx<'_, Aws>) -> Result<Vec<ImageDetail>> {
+        let (client, name) = client(cx, &self.repository).await?;
+        let found = client.describe_images().repository_name(name).into_paginator().items().send();
+        let found = read(found.collect::<Result<Vec<_>, _>>().await, &[ABSENT])?.unwrap_or_default();
+        Ok(found.into_iter().filter(|it| tagged(it, SOURCE) || tagged(it, LIVE)).collect())
+    }
+}
+
+impl ImageSource {
+    pub(crate) fn built(source: Source, builder: Builder) -> Self {
+        Self { source, from: From::Builder(builder), made: OnceCell::new() }
+    }
+
+    /// From a static program that was built elsewhere.
+    pub(crate) fn program(source: Source, program: PathBuf) -> Self {
+        Self { source, from: From::Program(program), made: OnceCell::new() }
+    }
+
+    /// One that needs no compiler.
+    #[cfg(test)]
+    pub(super) fn ready(source: Source, image: image::Image) -> Self {
+        let from = From::Program(PathBuf::new());
+        Self { source, from, made: OnceCell::new_with(Some(image)) }
+    }
+
+    /// The image, made if nobody has yet: a caller may begin before there is a repository.
+    pub(crate) async fn made(&self, progress: &dyn Fn(BuildProgress)) -> Result<&image::Image> {
+        let make = async || match &self.from {
+            From::Builder(builder) => image::make(&self.source, builder, progress).await,
+            From::Program(program) => image::of_program(&self.source, program).await,
+        };
+        self.made.get_or_try_init(make).await
+    }
+}
+
+/// The reference of the image of that tag, which is made and pushed if the repository does not have it.
+pub(crate) async fn ensure(
+    door: &Door,
+    repository: &repository::Learned,
+    tag: &str,
+    source: &ImageSource,
+) -> Result<String> {
+    let client = door.ecr();
+    let path = repository.uri.split_once('/').map_or(repository.name.as_str(), |(_, path)| path);
+    let registry = registry(&client, path).await?;
+    let digest = match find(&registry, tag).await? {
+        Some(digest) => digest,
+        None => push(&registry, source.made(&|_| ()).await?, tag, &|_| ()).await?,
+    };
+    Ok(format!("{}@{digest}", repository.uri))
+}
+
+fn tagged(image: &ImageDetail, beginning: &str) -> bool {
+    image.image_tags().iter().any(|tag| tag.starts_with(beginning))
+}
+
+fn pushed(image: &ImageDetail) -> i64 {
+    image.image_pushed_at().map_or(0, |at| at.secs())
+}
+
+/// The registry as one pushes to it, with a token for twelve hours.
+pub(crate) async fn registry(client: &Client, repository: &str) -> Result<Registry> {
+    let answer = wrote(client.get_authorization_token().send().await, &[])?;
+    let given = answer.authorization_data().first().context("ECR gives no token")?;
+    let (token, endpoint) = (given.authorization_token(), given.proxy_endpoint());
+    let token = base64::engine::general_purpose::STANDARD.decode(token.context("ECR gives no token")?)?;
+    let token = String::from_utf8(token).context("read ECR's token")?;
+    let (user, password) = token.split_once(':').context("read ECR's token")?;
+    Ok(Registry::new(endpoint.context("ECR gives no endpoint")?, repository, user, password))
+}
