@@ -25,6 +25,9 @@ use tokio::time::Instant;
 
 pub(crate) mod check;
 mod fence;
+mod session;
+
+pub(crate) use session::SessionKeys;
 
 /// How a run reaches AWS.
 #[derive(Clone, Debug, Default)]

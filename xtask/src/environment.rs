@@ -16,6 +16,7 @@ use crate::graph::{Environment, Input, Key};
 use crate::image::PORT;
 use crate::names::{self, Names};
 use crate::policy::{self, Policy};
+use crate::profiles;
 use crate::report::Report;
 use crate::resources::cli_profile::Source;
 use crate::resources::*;
@@ -37,6 +38,10 @@ pub(crate) struct Declaration {
     pub(crate) tag: String,
     /// The shared config file of this machine.
     pub(crate) profiles: PathBuf,
+    /// What that file says now; empty where it cannot be read.
+    pub(crate) shared_config: String,
+    /// The sandbox, where one is AWS.
+    pub(crate) endpoint: Option<String>,
     /// The profile that roles are assumed from.
     pub(crate) source_profile: Option<String>,
     /// Whether accounts that are no longer wanted are closed.
@@ -290,16 +295,23 @@ fn account(
     unit: Option<Key<Unit>>,
     stage: Option<&str>,
 ) -> Key<Account> {
+    let close = from.close_accounts;
+    e.add(Account { unit, close, ..member(&from.config, declared, stage) })
+}
+
+/// An account as `foothold.toml` has it, in no unit.
+pub(crate) fn member(config: &Config, declared: &config::Account, stage: Option<&str>) -> Account {
     let origin = match &declared.id {
         Some(id) => Origin::Given { id: id.clone() },
         None => Origin::Created {
-            name: from.names().account(&declared.label),
+            name: config.names().account(&declared.label),
             email: declared.email.clone().unwrap_or_default(),
         },
     };
     let access = declared.profile.clone().map_or_else(|| Access::Role(role_of(declared)), Access::Profile);
-    let (label, region, mark) = (declared.label.clone(), from.config.region.clone(), from.mark(stage));
-    e.add(Account { label, origin, unit, access, region, mark, close: from.close_accounts })
+    let (label, region) = (declared.label.clone(), config.region.clone());
+    let mark = Mark { project: config.name.clone(), stage: stage.map(str::to_owned) };
+    Account { label, origin, unit: None, access, region, mark, close: false }
 }
 
 /// The role to get in by: the one that an account is made with, where no other is named.
@@ -313,11 +325,12 @@ fn profile(e: &mut Environment<Aws>, from: &Declaration, declared: &config::Acco
         e.add(Profile {
             file: from.profiles.clone(),
             project: from.config.name.clone(),
-            name: declared.label.clone(),
+            name: profiles::name_for(&from.shared_config, &from.config.name, &declared.label),
             account,
             source: Source(from.source_profile.clone()),
             region: from.config.region.clone(),
             role: role_of(declared),
+            endpoint: from.endpoint.clone(),
         });
     }
 }

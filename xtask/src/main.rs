@@ -15,10 +15,12 @@ mod interview;
 mod names;
 mod policy;
 mod probe;
+mod profiles;
 mod project;
 mod report;
 mod resource;
 mod resources;
+mod session;
 mod ui;
 mod workspace;
 

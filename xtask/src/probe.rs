@@ -40,3 +40,14 @@ pub(crate) async fn json(url: &str) -> Result<serde_json::Value> {
     let answer = answer.error_for_status().with_context(|| format!("ask {url}"))?;
     answer.json().await.with_context(|| format!("read what {url} answers"))
 }
+
+/// The same for a query with secrets: no error shows it.
+pub(crate) async fn json_secretly(url: &str, query: &str) -> Result<serde_json::Value> {
+    let answer = client()?.get(format!("{url}?{query}")).send().await.and_then(|a| a.error_for_status());
+    let answer = answer.map_err(reqwest::Error::without_url).with_context(|| format!("ask {url}"))?;
+    answer
+        .json()
+        .await
+        .map_err(reqwest::Error::without_url)
+        .with_context(|| format!("read what {url} answers"))
+}

@@ -16,6 +16,7 @@ use crate::graph::Environment;
 use crate::image::{self, Builder, BuilderKind, Linkage, Source};
 use crate::interview::{self, Answers, Surroundings};
 use crate::policy;
+use crate::profiles;
 use crate::report::{Done, Plan};
 use crate::resources::ImageSource;
 use crate::ui::Ui;
@@ -125,6 +126,9 @@ impl<'u> Project<'u> {
             image: Rc::new(image),
             tag,
             profiles: self.workspace.profiles.clone(),
+            // A file that cannot be read is the profiles' own error, at their turn.
+            shared_config: profiles::read(&self.workspace.profiles).unwrap_or_default(),
+            endpoint: self.reach.only.clone(),
             source_profile: self.source_profile(),
             close_accounts: false,
         })

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::config::{Config, FILE};
+use crate::profiles;
 
 /// The directories and files that a command reads and writes.
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ impl Workspace {
             foothold: root.join(FILE),
             configurations: root.join("app/config"),
             policies: root.join("policies"),
-            profiles: shared_config_file()?,
+            profiles: profiles::config_file()?,
         })
     }
 
@@ -99,15 +100,6 @@ impl Workspace {
 fn read_json(path: &Path) -> Result<Value> {
     let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
     serde_json::from_slice(&bytes).with_context(|| format!("read {}", path.display()))
-}
-
-/// `AWS_CONFIG_FILE`, else `~/.aws/config`, as every AWS SDK has it.
-fn shared_config_file() -> Result<PathBuf> {
-    if let Some(file) = std::env::var_os("AWS_CONFIG_FILE").filter(|file| !file.is_empty()) {
-        return Ok(file.into());
-    }
-    let home = std::env::home_dir().context("find the home directory: set HOME, or AWS_CONFIG_FILE")?;
-    Ok(home.join(".aws/config"))
 }
 
 fn copy_directory(from: &Path, to: &Path) -> Result<()> {

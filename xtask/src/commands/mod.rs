@@ -2,8 +2,11 @@
 
 pub(crate) mod bootstrap;
 pub(crate) mod config;
+pub(crate) mod console;
 pub(crate) mod deploy;
 pub(crate) mod doctor;
+pub(crate) mod env;
+pub(crate) mod exec;
 pub(crate) mod graph;
 pub(crate) mod image;
 mod live;
@@ -32,6 +35,9 @@ pub(crate) enum Command {
     Config(config::Arguments),
     Deploy(deploy::Arguments),
     Logs(logs::Arguments),
+    Exec(exec::Arguments),
+    Env(env::Arguments),
+    Console(console::Arguments),
     Image(image::Arguments),
     Doctor(doctor::Arguments),
     Graph(graph::Arguments),
@@ -49,6 +55,9 @@ pub(crate) async fn run(command: Command, common: &Common, ui: &Ui) -> Result<Ex
         Command::Config(arguments) => config::run(&arguments, common, ui).await,
         Command::Deploy(arguments) => deploy::run(&arguments, common, ui).await,
         Command::Logs(arguments) => logs::run(&arguments, common, ui).await,
+        Command::Exec(arguments) => exec::run(&arguments, common, ui).await,
+        Command::Env(arguments) => env::run(&arguments, common, ui).await,
+        Command::Console(arguments) => console::run(&arguments, common, ui).await,
         Command::Image(arguments) => image::run(&arguments, common, ui).await,
         Command::Doctor(arguments) => doctor::run(&arguments, common, ui).await,
         Command::Graph(arguments) => graph::run(&arguments, common, ui).await,

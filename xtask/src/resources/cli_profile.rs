@@ -1,25 +1,25 @@
 //! A profile in the shared config file of the AWS CLI and the SDKs, on this machine.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use ini_edit::ParseOptions;
-use ini_edit::editor::{EditOptions, Editor, SectionEditor};
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_types::os_shim_internal::{Env, Fs};
+use futures::FutureExt as _;
 use serde::Serialize;
 
 use super::Account;
 use crate::aws::Aws;
 use crate::graph::{Key, Node};
+use crate::profiles::{self, Text};
 use crate::report::Known;
 use crate::resource::{Cx, Resource, Seen, SeenBy, State};
 
 /// A profile that takes a role of an account. It is ours if its section carries our comment.
 #[derive(Serialize)]
 pub(crate) struct Profile {
-    /// See [`config_file`].
+    /// See [`profiles::config_file`].
     pub(crate) file: PathBuf,
     pub(crate) project: String,
     pub(crate) name: String,
@@ -27,17 +27,17 @@ pub(crate) struct Profile {
     pub(crate) source: Source,
     pub(crate) region: String,
     pub(crate) role: String,
+    /// Where it is not AWS: the sandbox.
+    pub(crate) endpoint: Option<String>,
 }
 
 /// The profile whose credentials take the role, or, without one, the environment's credentials.
 #[derive(Serialize)]
 pub(crate) struct Source(pub(crate) Option<String>);
 
-type Settings = BTreeMap<String, String>;
-
 #[derive(Serialize)]
 pub(crate) struct Owned {
-    settings: Settings,
+    settings: BTreeMap<String, String>,
 }
 
 pub(crate) struct Learned;
@@ -63,117 +63,124 @@ impl Resource for Profile {
             Source(None) => ("credential_source", "Environment".to_owned()),
         };
         let role = ("role_arn", format!("arn:aws:iam::{id}:role/{}", self.role));
-        let settings = [role, source, ("region", self.region.clone())];
-        let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value));
+        let endpoint = self.endpoint.clone().map(|endpoint| ("endpoint_url", endpoint));
+        let settings = [role, source, ("region", self.region.clone())].into_iter().chain(endpoint);
+        let settings = settings.map(|(key, value)| (key.to_owned(), value));
         Ok(Owned { settings: settings.collect() })
     }
 
     async fn observe(&self, _: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
-        let mut editor = editor(&self.file)?;
-        let Some(mut section) = self.section(&mut editor)? else { return Ok(None) };
-        let value = |key: &&str| Some(((*key).to_owned(), section.entry(key)?.value()?));
-        let settings = KEYS.iter().filter_map(value).collect();
-        let ours = self.marked(&editor);
-        Ok(Some(Seen { owned: Owned { settings }, learned: Learned, ours, state: State::Ready }))
+        let text = profiles::read(&self.file)?;
+        let text = Text::parse(&text).with_context(|| format!("read {}", self.file.display()))?;
+        let Some(section) = text.section(&self.section()) else { return Ok(None) };
+        let value = |key: &&str| Some(((*key).to_owned(), section.get(key)?));
+        let owned = Owned { settings: KEYS.iter().filter_map(value).collect() };
+        let ours = section.is_of(&self.project);
+        Ok(Some(Seen { owned, learned: Learned, ours, state: State::Ready }))
     }
 
-    async fn apply(&self, _: &Cx<'_, Aws>, current: Option<&SeenBy<Self>>, desired: &Owned) -> Result<()> {
-        let mut editor = editor(&self.file)?;
-        if self.section(&mut editor)?.is_none() {
-            editor.section_or_insert(&format!("profile {}", self.name))?;
-        }
-        let mut section = self.section(&mut editor)?.context("find the section that was just added")?;
-        if !current.is_some_and(|profile| profile.ours) {
-            section.insert_body_lines(0, &[&self.mark()])?;
-        }
-        for (key, value) in &desired.settings {
-            section.set(key, value)?;
-        }
-        for key in KEYS.iter().filter(|key| !desired.settings.contains_key(**key)) {
-            section.remove_entry(key)?;
-        }
-        write(&self.file, &editor.finish())
+    async fn apply(&self, _: &Cx<'_, Aws>, _: Option<&SeenBy<Self>>, desired: &Owned) -> Result<()> {
+        let settings: Vec<_> =
+            KEYS.iter().map(|key| (*key, desired.settings.get(*key).map(String::as_str))).collect();
+        let change = |text: &mut Text| text.set(&self.section(), &self.project, &settings);
+        profiles::edit(&self.file, &self.project, change, |text| self.reads_back(text, desired))
     }
 
     async fn delete(&self, _: &Cx<'_, Aws>, _: &SeenBy<Self>) -> Result<()> {
-        let mut editor = editor(&self.file)?;
-        if !self.marked(&editor) {
-            return Ok(());
-        }
-        if let Some(section) = self.section(&mut editor)? {
-            section.remove();
-        }
-        write(&self.file, &editor.finish())
+        let change = |text: &mut Text| {
+            if text.section(&self.section()).is_some_and(|section| section.is_of(&self.project)) {
+                text.remove(&self.section());
+            }
+        };
+        profiles::edit(&self.file, &self.project, change, |_| Ok(()))
     }
 }
 
 /// What we set. Other settings of a profile are its owner's.
-const KEYS: &[&str] = &["role_arn", "source_profile", "credential_source", "region"];
+const KEYS: &[&str] = &["role_arn", "source_profile", "credential_source", "region", "endpoint_url"];
 
 impl Profile {
-    fn mark(&self) -> String {
-        format!("# managed by cargo xtask: {}", self.project)
+    fn section(&self) -> String {
+        profiles::profile(&self.name)
     }
 
-    fn is_named(&self, section: &str) -> bool {
-        section.split_whitespace().eq(["profile", self.name.as_str()])
-    }
-
-    fn section<'e>(&self, editor: &'e mut Editor) -> Result<Option<SectionEditor<'e>>> {
-        let names: Vec<String> = editor.file().sections().map(|s| s.name().unwrap_or_default()).collect();
-        let mut found = names.iter().enumerate().filter(|(_, name)| self.is_named(name));
-        let first = found.next().map(|(index, _)| index);
-        if found.next().is_some() {
-            // The SDKs merge such sections, and the last one wins.
-            bail!("{} has the profile `{}` more than once: keep one", self.file.display(), self.name);
+    /// Whether the SDK's own parser finds in `text` what we want to have written.
+    fn reads_back(&self, text: &str, desired: &Owned) -> Result<()> {
+        let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, text).build();
+        let (fs, env) = (Fs::from_slice(&[]), Env::from_slice(&[]));
+        // Nothing is awaited where the contents are given: between reading and writing nobody else has a turn.
+        let read = aws_config::profile::load(&fs, &env, &files, None).now_or_never();
+        let read = read.context("read the text at once")?.context("read it as the AWS SDKs do")?;
+        let found = read.get_profile(&self.name).context("find the profile as the AWS SDKs do")?;
+        match desired.settings.iter().find(|(key, value)| found.get(key) != Some(value.as_str())) {
+            None => Ok(()),
+            Some((key, value)) => {
+                bail!("the AWS SDKs read `{key}` as {:?}, and not `{value}`", found.get(key))
+            }
         }
-        Ok(first.and_then(|index| editor.section_at(index)))
-    }
-
-    fn marked(&self, editor: &Editor) -> bool {
-        let file = editor.file();
-        let ours = file.sections().filter(|section| section.name().is_some_and(|name| self.is_named(&name)));
-        let mut comments = ours.flat_map(|section| section.comment_lines().collect::<Vec<_>>());
-        comments.any(|comment| comment.text().is_some_and(|text| text.trim() == self.mark()))
     }
 }
 
-/// Where the CLI and the SDKs look: `AWS_CONFIG_FILE`, or `~/.aws/config`.
-pub(crate) fn config_file() -> Result<PathBuf> {
-    let home = || std::env::home_dir().context("find the home directory");
-    match std::env::var_os("AWS_CONFIG_FILE").map(PathBuf::from) {
-        Some(file) => match file.strip_prefix("~") {
-            Ok(rest) => Ok(home()?.join(rest)),
-            Err(_) => Ok(file),
-        },
-        None => Ok(home()?.join(".aws").join("config")),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::{Access, Mark};
+    use crate::graph::Environment;
+    use crate::resources::Origin;
 
-fn editor(file: &Path) -> Result<Editor> {
-    let text = match fs::read_to_string(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        text => text.with_context(|| format!("read {}", file.display()))?,
-    };
-    let editor = Editor::new(&text, &ParseOptions::default(), &EditOptions::default());
-    editor.with_context(|| format!("read {}", file.display()))
-}
-
-/// Replaces the file at once, and keeps what it was beside it. A link stays a link.
-fn write(file: &Path, text: &str) -> Result<()> {
-    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let directory = file.parent().context("find the directory of the config file")?;
-    let written = || -> Result<()> {
-        fs::create_dir_all(directory)?;
-        let mut new = tempfile::NamedTempFile::new_in(directory)?;
-        new.write_all(text.as_bytes())?;
-        new.as_file().sync_all()?;
-        if let Ok(before) = fs::metadata(&file) {
-            fs::copy(&file, file.with_extension("foothold-backup"))?;
-            new.as_file().set_permissions(before.permissions())?;
+    fn profile(name: &str) -> Profile {
+        let mut e = Environment::default();
+        let account = e.add(Account {
+            label: "dev".to_owned(),
+            origin: Origin::Given { id: "111122223333".to_owned() },
+            unit: None,
+            access: Access::Role("OrganizationAccountAccessRole".to_owned()),
+            region: "eu-west-1".to_owned(),
+            mark: Mark { project: "Shop".to_owned(), stage: None },
+            close: false,
+        });
+        let (region, role) = ("eu-west-1".to_owned(), "OrganizationAccountAccessRole".to_owned());
+        let (project, name) = ("Shop".to_owned(), name.to_owned());
+        Profile {
+            file: PathBuf::new(),
+            project,
+            name,
+            account,
+            source: Source(None),
+            region,
+            role,
+            endpoint: None,
         }
-        new.persist(&file)?;
-        Ok(())
-    };
-    written().with_context(|| format!("write {}", file.display()))
+    }
+
+    fn owned(region: &str) -> Owned {
+        let settings = [("credential_source", "Environment"), ("region", region)];
+        Owned { settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into() }
+    }
+
+    fn written(profile: &Profile, before: &str, owned: &Owned) -> String {
+        let mut text = Text::parse(before).unwrap();
+        let settings: Vec<_> = owned.settings.iter().map(|(key, value)| (&**key, Some(&**value))).collect();
+        text.set(&profile.section(), "Shop", &settings);
+        text.to_string()
+    }
+
+    #[test]
+    fn the_sdks_own_parser_reads_what_we_write() {
+        let profile = profile("dev");
+        for before in ["", "[default]\r\ns3 =\r\n  x = 1", "# only\n\n", "[profile dev]\nregion = x\n  y\n"] {
+            let text = written(&profile, before, &owned("eu-west-1"));
+            profile.reads_back(&text, &owned("eu-west-1")).unwrap();
+            let other = profile.reads_back(&text, &owned("eu-west-2")).err().unwrap().to_string();
+            assert_eq!(other, "the AWS SDKs read `region` as Some(\"eu-west-1\"), and not `eu-west-2`");
+        }
+    }
+
+    #[test]
+    fn a_file_that_the_sdks_refuse_is_said_by_the_line() {
+        let profile = profile("dev");
+        let text = written(&profile, "nonsense\n", &owned("eu-west-1"));
+        let error = format!("{:#}", profile.reads_back(&text, &owned("eu-west-1")).err().unwrap());
+        assert!(error.contains("line 1"), "{error}");
+    }
 }

@@ -129,6 +129,7 @@ impl Story {
             source: Source(Some("management".into())),
             region: self.region.into(),
             role: "OrganizationAccountAccessRole".into(),
+            endpoint: None,
         });
     }
 

@@ -1,5 +1,6 @@
 //! Stories against a local AWS that runs in this process, told with the program that people run.
 
+mod access;
 mod bootstrap;
 mod config;
 mod tidy;

@@ -25,6 +25,7 @@ fn profile(story: &Story, environment: &mut Environment<Aws>) {
         source: Source(Some("default".into())),
         region: REGION.into(),
         role: "OrganizationAccountAccessRole".into(),
+        endpoint: Some(story.sandbox.endpoint()),
     });
 }
 
@@ -49,7 +50,7 @@ async fn ours_comes_and_goes_and_theirs_stays_byte_for_byte() {
     assert_eq!(text(&story), made);
     let done = story.retire(profile).await;
     assert!(matches!(outcome(&done, "profile"), Outcome::Did(Act::Delete)), "{:?}", troubles(&done));
-    assert_eq!(text(&story).trim_end(), THEIRS.trim_end());
+    assert_eq!(text(&story), THEIRS);
 }
 
 #[tokio::test]
@@ -81,6 +82,6 @@ async fn a_profile_declared_twice_is_an_error_and_nothing_is_written() {
     let theirs = "[profile dev]\nregion = a\n[profile dev]\nregion = b\n";
     fs::write(story.config_file(), theirs).expect("a config file");
     let why = reason(&story.make(profile).await, "profile");
-    assert!(why.contains("more than once"), "{why}");
+    assert!(why.contains("is there twice, on lines 1 and 3"), "{why}");
     assert_eq!(text(&story), theirs);
 }

@@ -1,0 +1,126 @@
+//! `cargo xtask console`
+
+use std::io::IsTerminal as _;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
+
+use crate::Common;
+use crate::probe;
+use crate::session::{self, Session};
+use crate::ui::Ui;
+
+/// Open the AWS console in a stage's account, or print the link.
+///
+/// The link signs in by itself and is good for a few minutes. Besides, the link that switches the role of somebody
+/// who is signed in already. Opens a browser only at a terminal.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The role to take in the stage's account, instead of the one it is entered by.
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
+    /// Print the link only.
+    #[arg(long)]
+    print: bool,
+}
+
+/// Where credentials become a sign-in.
+const FEDERATION: &str = "https://signin.aws.amazon.com/federation";
+
+pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
+    let Some(session) = session::open(ui, common, arguments.role.as_deref()).await? else {
+        ui.say("Nothing was opened.");
+        return Ok(ExitCode::FAILURE);
+    };
+    let switch = switch_role(&session);
+    let sign_in = match &session.endpoint {
+        Some(_) => None,
+        None => sign_in(&session).await.unwrap_or_else(|error| {
+            ui.say(format_args!("There is no sign-in link: {error:#}"));
+            None
+        }),
+    };
+    if common.json {
+        ui.json(&json!({"account": session.account, "sign_in": sign_in, "switch_role": switch}));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let (Some(link), Some(_)) = (&switch, &sign_in) {
+        ui.say(format_args!("To switch the role of somebody who is signed in: {link}"));
+    }
+    let link =
+        sign_in.or(switch).context("find a link: a profile's own keys can neither sign in nor switch")?;
+    if !arguments.print && std::io::stdout().is_terminal() && opened(&link) {
+        ui.say(format_args!("Opened the console of account {} ({}).", session.account, session.stage));
+    } else {
+        ui.result(link);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The form in which somebody who is signed in takes the role.
+fn switch_role(session: &Session) -> Option<String> {
+    let parameters = [
+        ("roleName", session.role.as_deref()?),
+        ("account", &session.account),
+        ("displayName", &session.stage),
+    ];
+    Some(format!("https://signin.aws.amazon.com/switchrole?{}", query(&parameters)))
+}
+
+/// A link that is signed in. Only temporary credentials can have one.
+async fn sign_in(session: &Session) -> Result<Option<String>> {
+    let keys = &session.keys;
+    let Some(token) = &keys.token else { return Ok(None) };
+    let credentials = json!({
+        "sessionId": keys.access_key_id,
+        "sessionKey": keys.secret_access_key,
+        "sessionToken": token,
+    });
+    let asked = [("Action", "getSigninToken"), ("Session", &credentials.to_string())];
+    let answer = probe::json_secretly(FEDERATION, &query(&asked)).await?;
+    let token = answer["SigninToken"].as_str().context("find a token in AWS's answer")?;
+    let destination = format!("https://{}.console.aws.amazon.com/", session.region);
+    let parameters = [("Action", "login"), ("Destination", &destination), ("SigninToken", token)];
+    Ok(Some(format!("{FEDERATION}?{}", query(&parameters))))
+}
+
+fn query(parameters: &[(&str, &str)]) -> String {
+    let pairs = parameters.iter().map(|(name, value)| format!("{name}={}", escape(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn escape(value: &str) -> String {
+    utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
+}
+
+/// Whether a browser took the link.
+fn opened(link: &str) -> bool {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let run = Command::new(opener).arg(link).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    run.is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::SessionKeys;
+
+    #[test]
+    fn the_switch_role_link_names_role_account_and_stage() {
+        let keys = SessionKeys {
+            access_key_id: String::new(),
+            secret_access_key: String::new(),
+            token: None,
+            expires: None,
+        };
+        let (stage, account, region) = ("a&b".into(), "111122223333".into(), "eu-west-1".into());
+        let session = Session { stage, account, role: Some("Deploy".into()), region, endpoint: None, keys };
+        assert_eq!(
+            switch_role(&session).unwrap(),
+            "https://signin.aws.amazon.com/switchrole?roleName=Deploy&account=111122223333&displayName=a%26b"
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! A stage's credentials for another program: the account proved, protected stages asked about, nothing else of ours.
+
+use anyhow::{Context, Result, bail};
+
+use crate::Common;
+use crate::aws::{Access, SessionKeys};
+use crate::environment;
+use crate::graph::Environment;
+use crate::project::Project;
+use crate::ui::Ui;
+
+/// Who a program is to be, and where.
+pub(crate) struct Session {
+    pub(crate) stage: String,
+    pub(crate) account: String,
+    /// The role that was assumed; none where a profile leads into the account.
+    pub(crate) role: Option<String>,
+    pub(crate) region: String,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) keys: SessionKeys,
+}
+
+/// Opens a session in the account of the stage, by its role or by another one. `None`: the person said no.
+pub(crate) async fn open(ui: &Ui, common: &Common, role: Option<&str>) -> Result<Option<Session>> {
+    let mut project = Project::open(ui, common, None).await?;
+    let (stage, account) = project.config.running_stage(common.stage.as_deref())?;
+    let name = stage.name.clone();
+    let member = environment::member(&project.config, account, Some(&name));
+    if stage.protected && !confirmed(ui, common, &name)? {
+        return Ok(None);
+    }
+    let access = match (&member.access, role) {
+        (Access::Profile(profile), Some(role)) => {
+            bail!("stage `{name}` is entered by profile `{profile}`: choose a profile that has role `{role}`")
+        }
+        (_, Some(role)) => Access::Role(role.to_owned()),
+        (access, None) => access.clone(),
+    };
+    let aws = project.connect().await?;
+    let mut e = Environment::default();
+    let key = e.add(member);
+    let plan = project.look(&e, &aws, &[]).await?;
+    let learned = plan.learned(&key);
+    let id =
+        &learned.with_context(|| format!("find the account of stage `{name}`: run `cargo xtask plan`"))?.id;
+    let door = aws.door(id, &access).await?;
+    Ok(Some(Session {
+        stage: name,
+        account: id.clone(),
+        role: match access {
+            Access::Role(role) => Some(role),
+            Access::Profile(_) => None,
+        },
+        region: project.config.region.clone(),
+        endpoint: door.endpoint().map(str::to_owned),
+        keys: door.credentials().await?,
+    }))
+}
+
+fn confirmed(ui: &Ui, common: &Common, stage: &str) -> Result<bool> {
+    ui.confirm_name(&format!("Stage `{stage}` is protected."), stage, common.confirm.as_deref())
+}
+
+impl Session {
+    /// The variables that a program gets.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, &str)> {
+        let keys = &self.keys;
+        let always = [
+            ("AWS_ACCESS_KEY_ID", keys.access_key_id.as_str()),
+            ("AWS_SECRET_ACCESS_KEY", &keys.secret_access_key),
+            ("AWS_REGION", &self.region),
+            // What boto3 and the first AWS CLI read instead.
+            ("AWS_DEFAULT_REGION", &self.region),
+        ];
+        let token = keys.token.as_deref().map(|token| ("AWS_SESSION_TOKEN", token));
+        let endpoint = self.endpoint.as_deref().map(|endpoint| ("AWS_ENDPOINT_URL", endpoint));
+        always.into_iter().chain(token).chain(endpoint).collect()
+    }
+}
+
+/// Whether a variable says who or where a program is, and must not reach one that is somebody else somewhere else.
+pub(crate) fn misleads(variable: &str) -> bool {
+    const NAMES: [&str; 13] = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_SECURITY_TOKEN",
+        "AWS_CREDENTIAL_EXPIRATION",
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_ROLE_ARN",
+        "AWS_ROLE_SESSION_NAME",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_ACCOUNT_ID",
+    ];
+    let families = ["AWS_ENDPOINT_URL", "AWS_CONTAINER_", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"];
+    NAMES.contains(&variable) || families.iter().any(|family| variable.starts_with(family))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_who_or_where_misleads_and_the_rest_stays() {
+        for name in
+            ["AWS_PROFILE", "AWS_ENDPOINT_URL_STS", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_REGION"]
+        {
+            assert!(misleads(name), "{name}");
+        }
+        for name in ["PATH", "AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_PAGER", "AWSOME"] {
+            assert!(!misleads(name), "{name}");
+        }
+    }
+}
