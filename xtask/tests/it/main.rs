@@ -3,5 +3,6 @@
 mod access;
 mod bootstrap;
 mod config;
+mod deploy;
 mod tidy;
 mod world;
