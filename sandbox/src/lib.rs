@@ -7,6 +7,7 @@ pub mod control;
 pub mod fault;
 pub mod faults;
 pub mod latency;
+pub mod load;
 pub mod model;
 pub mod record;
 pub mod registry;

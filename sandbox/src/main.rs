@@ -1,7 +1,7 @@
 //! `sandbox`: the local AWS as a program.
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use sandbox::services::iam;
 use sandbox::world::Settings;
 use sandbox::{Options, Sandbox};
@@ -12,8 +12,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// A local AWS: strict where AWS is strict, on one loopback port, with everything it keeps in one directory.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Where everything is kept.
     #[arg(long, default_value = "target/sandbox")]
     directory: PathBuf,
@@ -37,17 +39,39 @@ struct Arguments {
     until_stdin_ends: bool,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Put many clients on a sandbox of its own, and say what came of it as JSON. Fails if anything did.
+    Load {
+        #[arg(long, default_value_t = 200)]
+        clients: usize,
+        #[arg(long, default_value_t = 60.0)]
+        seconds: f64,
+    },
+}
+
 fn main() -> Result<ExitCode> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     if let Some(code) = sandbox::runtime::helper(&given) {
         return Ok(code.into());
     }
-    serve().map(|()| ExitCode::SUCCESS)
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Some(Command::Load { clients, seconds }) => load(clients, seconds),
+        None => serve(arguments).map(|()| ExitCode::SUCCESS),
+    }
 }
 
 #[tokio::main]
-async fn serve() -> Result<()> {
-    let arguments = Arguments::parse();
+async fn load(clients: usize, seconds: f64) -> Result<ExitCode> {
+    let program = std::env::current_exe().context("find this program")?;
+    let report = sandbox::load::run(&program, clients, seconds).await?;
+    say(&serde_json::to_value(&report)?);
+    Ok(if report.good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[tokio::main]
+async fn serve(arguments: Arguments) -> Result<()> {
     let directory = std::path::absolute(&arguments.directory).context("find the directory")?;
     let settings = Settings {
         region: arguments.region.clone(),
@@ -117,7 +141,7 @@ fn config_text(description: &Value) -> String {
     format!("# The sandbox's own. Keys that are worth nothing anywhere else.\n{admin}\n{root}")
 }
 
-#[expect(clippy::print_stdout, reason = "what this program prints is how to connect to it")]
+#[expect(clippy::print_stdout, reason = "how to connect to it, or the figures of a load")]
 fn say(description: &Value) {
     println!("{description}");
 }

@@ -1,7 +1,8 @@
 //! The world as a value to compare: "exactly as before".
 
+use crate::services::{appconfig, apprunner, ecr, ecs, logs};
 use crate::world::World;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What passes by itself, and says nothing about what exists.
 const FLEETING: &[&str] = &["clock", "ids", "sts", "appconfigdata", "settings"];
@@ -11,8 +12,24 @@ pub fn take(world: &World) -> Value {
     let mut value = serde_json::to_value(world).unwrap_or_default();
     if let Some(members) = value.as_object_mut() {
         members.retain(|name, _| !FLEETING.contains(&name.as_str()));
+        for (name, untouched) in untouched() {
+            if let Some(places) = members.get_mut(name).and_then(Value::as_object_mut) {
+                places.retain(|_, held| *held != untouched);
+            }
+        }
     }
     value
+}
+
+/// What a service keeps of a place that was only looked at: as good as nothing.
+fn untouched() -> [(&'static str, Value); 5] {
+    [
+        ("ecr", json!(ecr::State::default())),
+        ("appconfig", json!(appconfig::State::default())),
+        ("ecs", json!(ecs::State::default())),
+        ("apprunner", json!(apprunner::State::default())),
+        ("logs", json!(logs::State::default())),
+    ]
 }
 
 /// Where two snapshots differ: one line a place, `path: before -> after`.
@@ -45,7 +62,6 @@ fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn only_what_differs_is_told() {

@@ -1,5 +1,5 @@
 # What the scripts beside this share: a sandbox of their own, an AWS CLI that knows nothing else, and assertions.
-# SANDBOX and APP name the binaries; SCALE how many of AWS's seconds pass in one.
+# SANDBOX and APP name the binaries, SCALE how many of AWS's seconds pass in one, KEEP where to leave everything.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SANDBOX=${SANDBOX:-$root/target/debug/sandbox}
@@ -7,8 +7,12 @@ APP=${APP:-$root/target/debug/app}
 work=$(mktemp -d)
 sandbox_pid=
 
+# What a script has to stop besides.
+also_finish() { :; }
+
 finish() {
   local status=$?
+  also_finish
   [ -z "$sandbox_pid" ] || { kill "$sandbox_pid" && wait "$sandbox_pid"; } 2>/dev/null || true
   [ "$status" = 0 ] || { echo "FAILED (status $status) after: ${now_doing:-nothing}" >&2; tail -n 5 "$work/said" >&2 || true; }
   [ -z "${KEEP:-}" ] || cp -r "$work" "$KEEP"

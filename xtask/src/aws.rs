@@ -23,6 +23,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+pub(crate) mod check;
 mod fence;
 
 /// How a run reaches AWS.
@@ -40,10 +41,18 @@ pub(crate) struct Reach {
 /// Hears how far long work has come: what it is, how much is done, and of how much (0: nobody knows).
 pub(crate) type Meter = Box<dyn Fn(&str, u64, u64)>;
 
+impl Reach {
+    /// AWS itself, as a profile or the SDK's default chain sees it.
+    pub(crate) fn new(profile: Option<String>, region: &str) -> Self {
+        Self { profile, region: region.to_owned(), ..Self::default() }
+    }
+}
+
 /// AWS as the person who calls sees it, and a door into each account.
 pub(crate) struct Aws {
     pub(crate) region: String,
     pub(crate) caller: Identity,
+    only: Option<String>,
     base: SdkConfig,
     doors: RefCell<HashMap<(String, Access), Opening>>,
     pub(crate) accounts: Listing<aws_sdk_organizations::types::Account>,
@@ -85,8 +94,9 @@ impl Aws {
         let caller = identity(&base).await.context("find out whose credentials these are")?;
         let doors = RefCell::default();
         let (accounts, requests, asked) = Default::default();
-        let (region, meter) = (reach.region.clone(), Box::new(|_: &str, _, _| ()));
-        Ok(Self { region, caller, base, doors, accounts, requests, asked, meter })
+        let (region, only) = (reach.region.clone(), reach.only.clone());
+        let meter = Box::new(|_: &str, _, _| ());
+        Ok(Self { region, only, caller, base, doors, accounts, requests, asked, meter })
     }
 
     /// The caller's own account: the management account, where there is an organization.
@@ -124,10 +134,8 @@ impl Aws {
                 Ok(builder.credentials_provider(provider).identity_cache(cache).build())
             }
             Access::Profile(name) => {
-                let reach =
-                    Reach { profile: Some(name.clone()), region: self.region.clone(), ..Reach::default() };
-                let only = fence::of(&self.base);
-                load(&Reach { only, ..reach }).await
+                let only = self.only.clone();
+                load(&Reach { only, ..Reach::new(Some(name.clone()), &self.region) }).await
             }
         }
     }

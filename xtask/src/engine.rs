@@ -112,7 +112,7 @@ pub(crate) async fn look<W>(environment: &Environment<W>, world: &W, options: &O
     let walk = Walk::new(environment, world, options);
     let mut judgements = join_all(walk.shape.nodes().map(|node| walk.look(node))).await;
     walk.keep_what_is_needed(&mut judgements);
-    Ok(Report::new(walk.shape, judgements))
+    Ok(Report::new(walk.shape, walk.learned, judgements))
 }
 
 /// Makes everything wanted stand and, if it does, everything retired go.
@@ -132,8 +132,9 @@ pub(crate) async fn reconcile<W>(
         walk.clear_the_way(&wanted);
     };
     tokio::join!(make, join_all(retired.iter().map(|node| walk.settle(*node))));
-    let outcomes = walk.shape.nodes().filter_map(|node| walk.done[node.0].get().cloned());
-    Ok(Report::new(walk.shape, outcomes))
+    let outcomes: Vec<Outcome> =
+        walk.shape.nodes().filter_map(|node| walk.done[node.0].get().cloned()).collect();
+    Ok(Report::new(walk.shape, walk.learned, outcomes))
 }
 
 struct Walk<'a, W> {

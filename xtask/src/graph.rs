@@ -241,6 +241,11 @@ impl<T: 'static> Input<T> {
         Input { needs: self.needs, make: Rc::new(move |known| (self.make)(known).map(&change)) }
     }
 
+    /// The same for a change that can fail.
+    pub(crate) fn and_then<U>(self, change: impl Fn(T) -> Result<U> + 'static) -> Input<U> {
+        Input { needs: self.needs, make: Rc::new(move |known| change((self.make)(known)?)) }
+    }
+
     /// Both values, when both are known.
     pub(crate) fn and<U: 'static>(self, other: Input<U>) -> Input<(T, U)> {
         let needs = self.needs.into_iter().chain(other.needs).collect();

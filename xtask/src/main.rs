@@ -1,20 +1,80 @@
 //! `cargo xtask`: from one AWS account to a running application, and back.
 
-#![expect(dead_code, unused_imports, reason = "no command uses the engine yet")]
-
 mod aws;
+mod commands;
 mod config;
 mod diff;
 mod draft;
 mod engine;
+mod environment;
+mod estimate;
 mod graph;
 mod image;
 mod interview;
 mod names;
 mod policy;
+mod probe;
+mod project;
 mod report;
 mod resource;
 mod resources;
 mod ui;
+mod workspace;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use commands::Command;
+use ui::Ui;
+
+/// From one AWS account to a multi-account environment with a running, centrally configured application, and back.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct Common {
+    /// The stage, where there are several.
+    #[arg(long, global = true)]
+    pub(crate) stage: Option<String>,
+    /// Answer yes. Never for a protected stage: that takes `--confirm`.
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
+    /// The name that a protected change asks for.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
+    /// Results and events as JSON lines on standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Use a local AWS on this machine; it is started if it does not run.
+    #[arg(long, global = true)]
+    pub(crate) sandbox: bool,
+    /// The profile of the shared config file to start from.
+    #[arg(long, global = true)]
+    pub(crate) profile: Option<String>,
+    /// Factor on the pauses between two looks, for a cloud whose time runs faster.
+    #[arg(long, global = true, hide = true, env = "FOOTHOLD_PACE")]
+    pub(crate) pace: Option<f64>,
+    /// A static Linux program to put into the image instead of building it.
+    #[arg(long, global = true, hide_short_help = true, env = "FOOTHOLD_BINARY", value_name = "FILE")]
+    pub(crate) binary: Option<std::path::PathBuf>,
+    /// Show what is unchanged, too.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let ui = Ui::new(arguments.common.json, arguments.common.verbose);
+    let run = async { commands::run(arguments.command, &arguments.common, &ui).await };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run));
+    ended.unwrap_or_else(|error| ui.fail(&error))
+}

@@ -100,9 +100,10 @@ pub(crate) enum Scope {
 /// **Architecture Invariant:** lives as long as one walk. Nothing is remembered between walks.
 pub(crate) struct Learned(Vec<OnceCell<Rc<dyn Any>>>);
 
-/// One line per entry, in the order of declaration.
+/// One line per entry, in the order of declaration, and what was learned on the way.
 pub(crate) struct Report<T> {
     pub(crate) lines: Vec<Line<T>>,
+    learned: Learned,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -206,12 +207,23 @@ impl Outcome {
 }
 
 impl<T> Report<T> {
-    pub(crate) fn new(shape: &Shape, results: impl IntoIterator<Item = T>) -> Self {
+    pub(crate) fn new(shape: &Shape, learned: Learned, results: impl IntoIterator<Item = T>) -> Self {
         let lines = shape.nodes().zip(results).map(|(node, result)| {
             let entry = shape.entry(node);
             Line { label: entry.label.clone(), wanted: entry.wanted, result }
         });
-        Self { lines: lines.collect() }
+        Self { lines: lines.collect(), learned }
+    }
+
+    /// What was learned of a resource, if it was seen.
+    pub(crate) fn learned<R: Resource>(&self, key: &Key<R>) -> Option<&R::Learned> {
+        let seen: &SeenBy<R> = self.learned.0.get(key.node().0)?.get()?.downcast_ref()?;
+        Some(&seen.learned)
+    }
+
+    /// How it is with a resource.
+    pub(crate) fn of<R>(&self, key: &Key<R>) -> Option<&T> {
+        self.lines.get(key.node().0).map(|line| &line.result)
     }
 
     pub(crate) fn count(&self, of: impl Fn(&T) -> bool) -> usize {

@@ -17,6 +17,7 @@ pub use credentials::{Authenticated, authenticate};
 pub use decision::{allow, context, decide, may_assume};
 pub use policy::{Says, Who};
 pub(crate) use sigv4::encode;
+pub use sigv4::signer::{Keys, add as sign};
 pub use sigv4::unsigned;
 
 /// A principal that signed a request.

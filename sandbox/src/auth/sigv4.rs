@@ -354,5 +354,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     out
 }
 
+pub(super) mod signer;
+
 #[cfg(test)]
 mod tests;

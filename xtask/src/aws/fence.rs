@@ -1,7 +1,6 @@
 //! A fence around the HTTP client: in a sandbox, no request can reach anything but the sandbox.
 
 use anyhow::{Context, Result};
-use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -16,11 +15,6 @@ pub(super) fn around(client: SharedHttpClient, endpoint: &str) -> Result<SharedH
     let authority =
         uri.authority().with_context(|| format!("find a host in the endpoint `{endpoint}`"))?.to_string();
     Ok(SharedHttpClient::new(Fence { client, authority }))
-}
-
-/// The endpoint that a configuration is fenced to, if it has one.
-pub(super) fn of(config: &SdkConfig) -> Option<String> {
-    config.endpoint_url().map(str::to_owned)
 }
 
 #[derive(Debug)]

@@ -292,10 +292,6 @@ impl Turn<'_> {
         self.asked.iter().any(|act| matches!(act, Act::Create | Act::Change(_)))
     }
 
-    fn has_changed(&self) -> bool {
-        self.asked.iter().any(|act| matches!(act, Act::Change(_)))
-    }
-
     fn note(&mut self, act: Act) {
         self.repairing = act == Act::Repair;
         self.asked.push(act);

@@ -9,8 +9,9 @@ use clap::ValueEnum;
 use super::cargo;
 
 /// What the image runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Platform {
+    #[default]
     #[value(name = "x86_64")]
     X86_64,
     Arm64,
@@ -31,6 +32,17 @@ pub(crate) enum BuilderKind {
 pub(crate) enum Builder {
     Native(Linkage),
     Engine(Engine),
+}
+
+impl fmt::Display for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native(Linkage::Musl) => "cargo, for the musl target",
+            Self::Native(Linkage::StaticGlibc) => "cargo, with glibc inside the program",
+            Self::Native(Linkage::Zigbuild) => "cargo-zigbuild",
+            Self::Engine(engine) => engine.command(),
+        })
+    }
 }
 
 /// How cargo makes a program that needs no C library beside it.

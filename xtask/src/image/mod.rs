@@ -29,7 +29,7 @@ pub(crate) use assemble::{Contents, assemble};
 pub(crate) use build::{BuildProgress, build};
 pub(crate) use builder::{Builder, BuilderKind, Engine, Host, Linkage, Platform, choose};
 pub(crate) use commit::{Commit, last_commit};
-pub(crate) use fingerprint::{Fingerprint, fingerprint};
+pub(crate) use fingerprint::fingerprint;
 pub(crate) use oci::{Blob, Digest, Image};
 
 /// The port the app listens on inside its container.
@@ -59,6 +59,16 @@ pub(crate) async fn make(
     };
     image.sbom = Some(sbom::sbom(source, builder).await?);
     Ok(image)
+}
+
+/// The image of a static program that was built elsewhere.
+///
+/// Fails when it could not run alone on the image's platform.
+pub(crate) async fn of_program(source: &Source, program: &std::path::Path) -> Result<Image> {
+    let binary = std::fs::read(program).with_context(|| format!("read `{}`", program.display()))?;
+    elf::check(&binary, source.platform).with_context(|| format!("use `{}`", program.display()))?;
+    let contents = Contents { name: source.package.clone(), binary, platform: source.platform, commit: None };
+    tokio::task::spawn_blocking(move || assemble(&contents)).await?
 }
 
 async fn native(source: &Source, linkage: Linkage, progress: &dyn Fn(BuildProgress)) -> Result<Image> {

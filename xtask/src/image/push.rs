@@ -154,3 +154,8 @@ impl fmt::Debug for Registry {
         write!(f, "{}@{}/{}", self.username, self.host, self.repository)
     }
 }
+
+/// Gives rustls its cryptography. Only the first call of the process counts, and all want the same.
+pub(crate) fn provide_crypto() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+}

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use aws_sdk_appconfig::primitives::Blob;
 use aws_sdk_appconfig::types::{DeploymentState, DeploymentSummary};
 use serde::Serialize;
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use super::application::{ABSENT, once};
 use super::{ConfigurationEnvironment, ConfigurationProfile, Strategy};
-use crate::aws::{Aws, explain, gone, read, wrote};
+use crate::aws::{Aws, gone, read, wrote};
 use crate::graph::{Key, Node};
 use crate::report::Known;
-use crate::resource::{Busy, Cx, Resource, Seen, SeenBy, State};
+use crate::resource::{Cx, Resource, Seen, SeenBy, State};
 
 /// Content for an environment that has none yet.
 #[derive(Serialize)]
@@ -35,8 +35,7 @@ pub(crate) struct Owned {}
 
 pub(crate) struct Learned {
     /// Of the newest deployment.
-    pub(crate) number: i32,
-    pub(crate) label: Option<String>,
+    number: i32,
 }
 
 impl Resource for Configuration {
@@ -67,7 +66,7 @@ impl Resource for Configuration {
             State::Failed(why) => State::Failed(self.why(cx, newest.deployment_number).await?.unwrap_or(why)),
             state => state,
         };
-        let learned = Learned { number: newest.deployment_number, label: newest.version_label.clone() };
+        let learned = Learned { number: newest.deployment_number };
         Ok(Some(Seen { owned: Owned {}, learned, ours: true, state }))
     }
 

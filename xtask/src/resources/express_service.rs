@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use super::serving::{IMAGE_DIGEST, answers, digest, url};
 use super::{Account, Image, LogGroup, Role};
-use crate::aws::{Aws, Door, Failure, Mark, explain, read, wrote};
+use crate::aws::{Aws, Door, Failure, Mark, explain, wrote};
 use crate::config::Size;
 use crate::graph::{Input, Key, Node};
 use crate::report::Known;

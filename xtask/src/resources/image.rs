@@ -2,6 +2,7 @@
 //!
 //! Bootstrap brings the first one only, later ones are `deploy`'s: any image of ours that is there will do.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,12 +13,12 @@ use base64::Engine as _;
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use super::Repository;
 use super::repository::ABSENT;
 use super::repository_policy::client;
-use crate::aws::{Aws, gone, read, wrote};
+use super::{Repository, repository};
+use crate::aws::{Aws, Door, gone, read, wrote};
 use crate::graph::{Key, Node};
-use crate::image::push::{PushProgress, Registry, push};
+use crate::image::push::{PushProgress, Registry, find, push};
 use crate::image::{self, BuildProgress, Builder, Source};
 use crate::report::Known;
 use crate::resource::{Cx, Resource, Seen, SeenBy, State};
@@ -34,8 +35,13 @@ pub(crate) struct Image {
 /// What the image is made of. It is made once, by whoever asks first.
 pub(crate) struct ImageSource {
     source: Source,
-    builder: Builder,
+    from: From,
     made: OnceCell<image::Image>,
+}
+
+enum From {
+    Builder(Builder),
+    Program(PathBuf),
 }
 
 /// Nothing: it is only ever brought.
@@ -43,8 +49,6 @@ pub(crate) struct ImageSource {
 pub(crate) struct Owned {}
 
 pub(crate) struct Learned {
-    /// `sha256:…`
-    pub(crate) digest: String,
     /// `REGISTRY/NAME@sha256:…`, to pull from.
     pub(crate) reference: String,
 }
@@ -72,7 +76,7 @@ impl Resource for Image {
         let best = images.iter().max_by_key(|it| (tagged(it, &self.tag), tagged(it, LIVE), pushed(it)));
         let Some(digest) = best.and_then(ImageDetail::image_digest) else { return Ok(None) };
         let uri = &cx.known.of(&self.repository)?.uri;
-        let learned = Learned { digest: digest.to_owned(), reference: format!("{uri}@{digest}") };
+        let learned = Learned { reference: format!("{uri}@{digest}") };
         Ok(Some(Seen { owned: Owned {}, learned, ours: true, state: State::Ready }))
     }
 
@@ -126,21 +130,47 @@ impl Image {
 }
 
 impl ImageSource {
-    pub(crate) fn new(source: Source, builder: Builder) -> Self {
-        Self { source, builder, made: OnceCell::new() }
+    pub(crate) fn built(source: Source, builder: Builder) -> Self {
+        Self { source, from: From::Builder(builder), made: OnceCell::new() }
+    }
+
+    /// From a static program that was built elsewhere.
+    pub(crate) fn program(source: Source, program: PathBuf) -> Self {
+        Self { source, from: From::Program(program), made: OnceCell::new() }
     }
 
     /// One that needs no compiler.
     #[cfg(test)]
     pub(super) fn ready(source: Source, image: image::Image) -> Self {
-        let builder = Builder::Native(image::Linkage::Musl);
-        Self { source, builder, made: OnceCell::new_with(Some(image)) }
+        let from = From::Program(PathBuf::new());
+        Self { source, from, made: OnceCell::new_with(Some(image)) }
     }
 
     /// The image, made if nobody has yet: a caller may begin before there is a repository.
     pub(crate) async fn made(&self, progress: &dyn Fn(BuildProgress)) -> Result<&image::Image> {
-        self.made.get_or_try_init(|| image::make(&self.source, &self.builder, progress)).await
+        let make = async || match &self.from {
+            From::Builder(builder) => image::make(&self.source, builder, progress).await,
+            From::Program(program) => image::of_program(&self.source, program).await,
+        };
+        self.made.get_or_try_init(make).await
     }
+}
+
+/// The reference of the image of that tag, which is made and pushed if the repository does not have it.
+pub(crate) async fn ensure(
+    door: &Door,
+    repository: &repository::Learned,
+    tag: &str,
+    source: &ImageSource,
+) -> Result<String> {
+    let client = door.ecr();
+    let path = repository.uri.split_once('/').map_or(repository.name.as_str(), |(_, path)| path);
+    let registry = registry(&client, path).await?;
+    let digest = match find(&registry, tag).await? {
+        Some(digest) => digest,
+        None => push(&registry, source.made(&|_| ()).await?, tag, &|_| ()).await?,
+    };
+    Ok(format!("{}@{digest}", repository.uri))
 }
 
 fn tagged(image: &ImageDetail, beginning: &str) -> bool {

@@ -8,7 +8,7 @@ use aws_sdk_cloudwatchlogs::types::LogGroup as Found;
 use serde::Serialize;
 
 use super::Account;
-use crate::aws::{Aws, Mark, gone, read, wrote};
+use crate::aws::{Aws, Door, Mark, gone, read, wrote};
 use crate::graph::{Key, Node};
 use crate::report::Known;
 use crate::resource::{Cx, Resource, Seen, SeenBy, State};
@@ -107,4 +107,37 @@ impl LogGroup {
         let groups = read(answer, &[])?.unwrap_or_default();
         Ok(groups.into_iter().find(|group| group.log_group_name() == Some(&self.name)))
     }
+}
+
+/// A line of a container's output.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    /// Milliseconds since 1970.
+    pub(crate) at: i64,
+    id: String,
+    pub(crate) text: String,
+}
+
+/// How far back the first look goes, in milliseconds.
+const HOUR: i64 = 3_600_000;
+
+/// The lines of all streams in the order of their times: the last hour's, or those after one that is known.
+pub(crate) async fn events(door: &Door, group: &str, after: Option<&Event>) -> Result<Vec<Event>> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
+    let start = after.map_or(i64::try_from(now)? - HOUR, |event| event.at);
+    let mut pages =
+        door.logs().filter_log_events().log_group_name(group).start_time(start).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = read(page, &[])?.context("read the log group")?;
+        found.extend(page.events.unwrap_or_default().into_iter().map(|event| Event {
+            at: event.timestamp.unwrap_or_default(),
+            id: event.event_id.unwrap_or_default(),
+            text: event.message.unwrap_or_default().trim_end().to_owned(),
+        }));
+    }
+    found.sort_by_key(|event| event.at);
+    // The one that is known has its time in common with others that are not.
+    let known = after.and_then(|after| found.iter().position(|event| event.id == after.id));
+    Ok(found.split_off(known.map_or(0, |known| known + 1)))
 }

@@ -1,3 +1,114 @@
 //! What a person sees and is asked. Nothing else knows a terminal.
+//!
+//! **Architecture Invariant:** indicatif and dialoguer are named below `ui` only. Results go to stdout, everything
+//! else to stderr; texts come from functions that return them.
 
+pub(crate) mod progress;
 pub(crate) mod prompts;
+pub(crate) mod text;
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use crate::config::Faults;
+use crate::report;
+use prompts::{Interrupted, Person, Prompter};
+
+/// How things are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// A terminal: colours and live lines.
+    Rich,
+    /// Lines with times.
+    Plain,
+    /// JSON lines on stdout.
+    Json,
+}
+
+/// The one that talks to people.
+pub(crate) struct Ui {
+    pub(crate) style: Style,
+    pub(crate) verbose: bool,
+}
+
+impl Ui {
+    pub(crate) fn new(json: bool, verbose: u8) -> Self {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let rich = std::io::stderr().is_terminal() && !dumb && !set("CI");
+        let style = match (json, rich) {
+            (true, _) => Style::Json,
+            (false, true) => Style::Rich,
+            (false, false) => Style::Plain,
+        };
+        Self { style, verbose: verbose > 0 }
+    }
+
+    /// A result: on stdout, for people and programs.
+    pub(crate) fn result(&self, text: impl Display) {
+        // A reader that went away, such as `head`, is no error of ours.
+        writeln!(std::io::stdout(), "{text}").ok();
+    }
+
+    /// A result for programs; nothing without `--json`.
+    pub(crate) fn json(&self, value: &impl Serialize) {
+        if self.style == Style::Json
+            && let Ok(text) = serde_json::to_string(value)
+        {
+            self.result(text);
+        }
+    }
+
+    /// What is not a result: on stderr, and not where programs read.
+    pub(crate) fn say(&self, text: impl Display) {
+        if self.style != Style::Json {
+            writeln!(std::io::stderr(), "{text}").ok();
+        }
+    }
+
+    /// Asks for a yes. `--yes` is one; without a terminal its absence is named.
+    pub(crate) fn confirm(&self, question: &str, yes: bool) -> Result<bool> {
+        if yes {
+            return Ok(true);
+        }
+        match Person::at_terminal() {
+            Some(mut person) => person.confirm(question, false),
+            None => bail!("nobody can be asked \"{question}\": pass --yes"),
+        }
+    }
+
+    /// Asks for a name to be typed. `--confirm NAME` types it.
+    pub(crate) fn confirm_name(&self, question: &str, name: &str, confirm: Option<&str>) -> Result<bool> {
+        if let Some(given) = confirm {
+            return if given == name {
+                Ok(true)
+            } else {
+                bail!("--confirm {given}: the name to confirm is {name}")
+            };
+        }
+        let Some(mut person) = Person::at_terminal() else {
+            bail!("nobody can be asked \"{question}\": pass --confirm {name}")
+        };
+        let typed = person.text(&format!("{question} Type {name} to go on"), None, &|_| None)?;
+        Ok(typed.trim() == name)
+    }
+
+    /// Says why a command failed, and what to do, once. Gives the exit status.
+    pub(crate) fn fail(&self, error: &anyhow::Error) -> ExitCode {
+        self.json(&serde_json::json!({"error": format!("{error:#}")}));
+        if let Some(faults) = error.downcast_ref::<Faults>().filter(|_| self.style == Style::Rich) {
+            let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            self.say(faults.picture(colour, 100));
+            return ExitCode::from(report::FAILED);
+        }
+        self.say(format_args!("error: {error:#}"));
+        match error.is::<Interrupted>() {
+            true => ExitCode::from(report::INTERRUPTED),
+            false => ExitCode::from(report::FAILED),
+        }
+    }
+}

@@ -120,8 +120,8 @@ fn add_policies(shown: &mut Value, member: &str, access: &Access) {
 }
 
 fn without(mut shown: Value, members: &[&str]) -> Value {
-    for member in members {
-        shown[*member] = Value::Null;
+    if let Some(shown) = shown.as_object_mut() {
+        shown.retain(|name, _| !members.contains(&name.as_str()));
     }
     shown
 }

@@ -29,8 +29,7 @@ impl<'registry> Connection<'registry> {
     /// Shows our password. Left to itself, oci-client takes a connection cut at this moment for a registry that wants
     /// none.
     pub(super) async fn open(registry: &'registry Registry) -> Result<Self, PushError> {
-        // Only the first of the process counts, and all want the same.
-        rustls::crypto::ring::default_provider().install_default().ok();
+        super::provide_crypto();
         let config = ClientConfig {
             protocol: if registry.plain_http { ClientProtocol::Http } else { ClientProtocol::Https },
             use_monolithic_push: true,

@@ -1,0 +1,78 @@
+//! `cargo xtask doctor`
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::Common;
+use crate::aws::{Aws, check};
+use crate::image::{BuilderKind, Host, Platform, choose};
+use crate::project::Project;
+use crate::ui::Ui;
+
+/// Tell what would stop a bootstrap, each with its remedy. Reads only.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The builder to ask for.
+    #[arg(long, value_enum)]
+    builder: Option<BuilderKind>,
+}
+
+/// One thing that was looked at.
+#[derive(serde::Serialize)]
+pub(crate) struct Finding {
+    pub(crate) what: String,
+    /// Whether a bootstrap can go on.
+    pub(crate) good: bool,
+    /// What was found, and what to do where it is not good.
+    pub(crate) note: String,
+}
+
+impl Finding {
+    pub(crate) fn good(what: &str, note: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), good: true, note: note.into() }
+    }
+
+    pub(crate) fn bad(what: &str, note: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), good: false, note: note.into() }
+    }
+}
+
+pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
+    let mut findings = vec![tools(arguments.builder).await];
+    match Project::open(ui, common, None).await {
+        Ok(project) => {
+            findings.push(Finding::good("foothold.toml", project.workspace.foothold.display().to_string()));
+            findings.extend(cloud(&project).await);
+        }
+        Err(error) => findings.push(Finding::bad("foothold.toml", format!("{error:#}"))),
+    }
+    match common.json {
+        true => ui.json(&findings),
+        false => findings.iter().for_each(|finding| ui.result(line(finding))),
+    }
+    Ok(if findings.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn tools(builder: Option<BuilderKind>) -> Finding {
+    match choose(builder, Platform::default(), &Host::probe().await) {
+        Ok(builder) => Finding::good("image builder", builder.to_string()),
+        Err(error) => Finding::bad("image builder", format!("{error:#}")),
+    }
+}
+
+async fn cloud(project: &Project<'_>) -> Vec<Finding> {
+    match Aws::connect(&project.reach).await {
+        Ok(aws) => check::all(&aws, &project.config).await,
+        Err(error) => vec![Finding::bad(
+            "credentials",
+            format!("{error:#}: sign in, or choose a profile with --profile"),
+        )],
+    }
+}
+
+fn line(finding: &Finding) -> String {
+    let sign = if finding.good { "ok " } else { "NO " };
+    format!("{sign} {:<20} {}", finding.what, finding.note)
+}

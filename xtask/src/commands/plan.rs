@@ -1,0 +1,34 @@
+//! `cargo xtask plan`
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::Common;
+use crate::project::Project;
+use crate::ui::{Ui, text};
+
+/// Show what bootstrap would change, and the drift. Reads only.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Exit with status 3 when something would change.
+    #[arg(long)]
+    check: bool,
+    /// Plan as if this were to be taken over. Repeatable.
+    #[arg(long, value_name = "KIND/NAME")]
+    adopt: Vec<String>,
+}
+
+pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
+    let mut project = Project::open(ui, common, None).await?;
+    let aws = project.connect().await?;
+    let declaration = project.declaration().await?;
+    let (e, _) = project.wanted(&declaration);
+    let plan = project.look(&e, &aws, &arguments.adopt).await?;
+    match common.json {
+        true => ui.json(&plan.lines),
+        false => ui.result(text::plan(&plan, ui.verbose)),
+    }
+    Ok(ExitCode::from(plan.exit_status(arguments.check)))
+}

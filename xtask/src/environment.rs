@@ -1,0 +1,432 @@
+//! The environment, declared top to bottom: what exists in AWS, and on this machine, because we say so.
+//!
+//! **Architecture Invariant:** this is the only place that says what is wanted. Commands declare it, look at it,
+//! and reconcile it; teardown declares it retired.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::aws::{Access, Aws, Mark};
+use crate::config::{self, Config, Platform};
+use crate::graph::{Environment, Input, Key};
+use crate::image::PORT;
+use crate::names::{self, Names};
+use crate::policy::{self, Policy};
+use crate::report::Report;
+use crate::resources::cli_profile::Source;
+use crate::resources::*;
+
+/// What the declaration is made from: `foothold.toml`, and the files it speaks of.
+pub(crate) struct Declaration {
+    pub(crate) config: Config,
+    pub(crate) policies: PathBuf,
+    /// Which images expire.
+    pub(crate) lifecycle: Value,
+    /// The JSON Schema of the application's configuration.
+    pub(crate) schema: Value,
+    /// The first configuration of every stage that has an account, by the stage's name.
+    pub(crate) contents: Vec<(String, Value)>,
+    /// Who and which revision a configuration version is from.
+    pub(crate) description: String,
+    pub(crate) image: Rc<ImageSource>,
+    /// The image's tag, made from its source's fingerprint.
+    pub(crate) tag: String,
+    /// The shared config file of this machine.
+    pub(crate) profiles: PathBuf,
+    /// The profile that roles are assumed from.
+    pub(crate) source_profile: Option<String>,
+    /// Whether accounts that are no longer wanted are closed.
+    pub(crate) close_accounts: bool,
+}
+
+/// The handles that commands ask about.
+pub(crate) struct Declared {
+    pub(crate) center: Center,
+    pub(crate) stages: Vec<DeclaredStage>,
+}
+
+/// What belongs to no stage.
+pub(crate) struct Center {
+    organization: Option<Key<Organization>>,
+    workloads: Option<Key<Unit>>,
+    pub(crate) account: Key<Account>,
+    pub(crate) repository: Key<Repository>,
+    repository_policy: Key<RepositoryPolicy>,
+    pub(crate) image: Key<Image>,
+    pub(crate) application: Key<Application>,
+    pub(crate) profile: Key<ConfigurationProfile>,
+    quick: Key<Strategy>,
+}
+
+/// One stage: its environment in AppConfig, and what runs it, if it has an account.
+pub(crate) struct DeclaredStage {
+    pub(crate) name: String,
+    pub(crate) environment: Key<ConfigurationEnvironment>,
+    pub(crate) running: Option<Running>,
+}
+
+pub(crate) struct Running {
+    pub(crate) account: Key<Account>,
+    pub(crate) log_group: Key<LogGroup>,
+    pub(crate) service: Service,
+}
+
+/// What runs the containers.
+pub(crate) enum Service {
+    Express(Key<ExpressService>),
+    AppRunner(Key<AppRunnerService>),
+}
+
+impl Declared {
+    /// Stage and URL of what runs, as far as `url` knows it.
+    pub(crate) fn addresses(&self, url: impl Fn(&Service) -> Option<String>) -> Vec<(String, String)> {
+        let of = |stage: &DeclaredStage| Some((stage.name.clone(), url(&stage.running.as_ref()?.service)?));
+        self.stages.iter().filter_map(of).collect()
+    }
+}
+
+impl Service {
+    /// Where it answers, if it was seen.
+    pub(crate) fn url<T>(&self, report: &Report<T>) -> Option<String> {
+        match self {
+            Self::Express(key) => report.learned(key)?.url.clone(),
+            Self::AppRunner(key) => report.learned(key)?.url.clone(),
+        }
+    }
+}
+
+/// Declares everything; the stages for which `retired` holds as what should no longer exist.
+pub(crate) fn declare(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    retired: impl Fn(&config::Stage) -> bool,
+) -> Declared {
+    let center = center(e, from);
+    let mut stages = Vec::new();
+    for declared in &from.config.stages {
+        stages.push(match retired(declared) {
+            true => e.retire(|e| stage(e, from, &center, declared)),
+            false => stage(e, from, &center, declared),
+        });
+    }
+    Declared { center, stages }
+}
+
+fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
+    let (names, mark) = (from.names(), from.mark(None));
+    let organization = from.config.organization.then(|| e.add(Organization { mark: mark.clone() }));
+    let mut unit = |name: &str| {
+        organization
+            .map(|organization| e.add(Unit { organization, name: name.to_owned(), mark: mark.clone() }))
+    };
+    let (deployments, workloads) = (unit(names::DEPLOYMENTS), unit(names::WORKLOADS));
+    let account = account(e, from, &from.config.config, deployments, None);
+    profile(e, from, &from.config.config, account);
+
+    let repository = e.add(Repository { account, mark: mark.clone(), name: names.repository() });
+    let policy = from.repository_policy(organization);
+    let repository_policy = e.add(RepositoryPolicy { repository, policy });
+    e.add(LifecyclePolicy { repository, policy: from.lifecycle.clone() });
+    let image = e.add(Image { repository, tag: from.tag.clone(), source: from.image.clone() });
+
+    let application = e.add(Application { account, mark: mark.clone(), name: names.application() });
+    let profile = e.add(ConfigurationProfile {
+        application,
+        mark: mark.clone(),
+        name: names.configuration_profile(),
+        schema: from.schema.clone(),
+    });
+    let name = names.quick_strategy();
+    let quick = e.add(Strategy { account, mark, name, minutes: 0, growth: 100.0, bake: 0 });
+    Center {
+        organization,
+        workloads,
+        account,
+        repository,
+        repository_policy,
+        image,
+        application,
+        profile,
+        quick,
+    }
+}
+
+fn stage(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    center: &Center,
+    stage: &config::Stage,
+) -> DeclaredStage {
+    let mark = from.mark(Some(&stage.name));
+    let (application, name) = (center.application, stage.name.clone());
+    let environment = e.add(ConfigurationEnvironment { application, mark, name: name.clone() });
+    let running = stage.account.as_ref().map(|a| running(e, from, center, stage, a, environment));
+    DeclaredStage { name, environment, running }
+}
+
+fn running(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    center: &Center,
+    stage: &config::Stage,
+    lives_in: &config::Account,
+    environment: Key<ConfigurationEnvironment>,
+) -> Running {
+    let (names, mark) = (from.names(), from.mark(Some(&stage.name)));
+    let account = account(e, from, lives_in, center.workloads, Some(&stage.name));
+    profile(e, from, lives_in, account);
+
+    let configuration = e.add(Configuration {
+        environment,
+        profile: center.profile,
+        strategy: center.quick,
+        content: from.content(&stage.name),
+        label: label(&from.content(&stage.name)),
+        description: from.description.clone(),
+    });
+    let read_role = e.add(Role {
+        account: center.account,
+        mark: mark.clone(),
+        path: names.role_path(),
+        name: names.read_role(&stage.name),
+        trust: from.read_role_trust(center, account, stage.platform),
+        inline: vec![(names.read_policy(), from.read_policy(center, environment))],
+        attached: Vec::new(),
+    });
+    let task_role = e.add(Role {
+        account,
+        mark: mark.clone(),
+        path: names.role_path(),
+        name: names.app_role(stage.platform),
+        trust: from.app_role_trust(account, stage.platform),
+        inline: vec![(names.app_policy(), from.app_policy(center, &stage.name))],
+        attached: Vec::new(),
+    });
+    let log_group =
+        e.add(LogGroup { account, mark: mark.clone(), name: names.log_group(&stage.name), days: LOG_DAYS });
+    let variables = vec![
+        ("APPCONFIGAPPNAME".to_owned(), Input::from(names.application())),
+        ("APPCONFIGCONF".to_owned(), Input::from(names.configuration_profile())),
+        ("APPCONFIGENV".to_owned(), Input::from(stage.name.clone())),
+        ("APPCONFIGREADROLE".to_owned(), read_role.learns(|role| role.arn.clone())),
+    ];
+    let after = vec![configuration.node(), center.repository_policy.node(), log_group.node()];
+    let role = |name: String, trust: Input<Value>, attached: &str| Role {
+        account,
+        mark: mark.clone(),
+        path: names.role_path(),
+        name,
+        trust,
+        inline: Vec::new(),
+        attached: vec![format!("arn:aws:iam::aws:policy/service-role/{attached}")],
+    };
+    let service = match stage.platform {
+        Platform::EcsExpress => {
+            let trust = from.of_account(account, &policy::EXECUTION_ROLE_TRUST);
+            let execution_role =
+                e.add(role(names.execution_role(), trust, "AmazonECSTaskExecutionRolePolicy"));
+            let trust = from.fixed(&policy::INFRASTRUCTURE_ROLE_TRUST);
+            let policy = "AmazonECSInfrastructureRoleforExpressGatewayServices";
+            let infrastructure_role = e.add(role(names.infrastructure_role(), trust, policy));
+            Service::Express(e.add(ExpressService {
+                account,
+                mark: mark.clone(),
+                name: names.service(),
+                image: center.image,
+                execution_role,
+                infrastructure_role,
+                task_role,
+                log_group,
+                environment: variables,
+                port: PORT,
+                size: stage.size,
+                health_path: HEALTH_PATH.to_owned(),
+                architecture: ARCHITECTURE.to_owned(),
+                asked: RefCell::default(),
+                subnets: stage.subnets.clone(),
+                security_groups: stage.security_groups.clone(),
+                after,
+            }))
+        }
+        Platform::AppRunner => {
+            let trust = from.fixed(&policy::ACCESS_ROLE_TRUST);
+            let access_role =
+                e.add(role(names.access_role(), trust, "AWSAppRunnerServicePolicyForECRAccess"));
+            Service::AppRunner(e.add(AppRunnerService {
+                account,
+                mark: mark.clone(),
+                name: names.service(),
+                image: center.image,
+                access_role,
+                task_role,
+                environment: variables,
+                port: PORT,
+                size: stage.size,
+                health_path: HEALTH_PATH.to_owned(),
+                after,
+            }))
+        }
+    };
+    Running { account, log_group, service }
+}
+
+/// The label of a version: the same for the same content, whatever its layout. AppConfig wants one non-digit.
+pub(crate) fn label(content: &Value) -> String {
+    let canonical: BTreeMap<&str, &Value> =
+        content.as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), value)).collect();
+    let text = serde_json::to_string(&canonical).unwrap_or_default();
+    format!("sha-{}", &hex::encode(Sha256::digest(text))[..12])
+}
+
+/// How long the app's output is kept.
+const LOG_DAYS: i32 = 30;
+
+/// What the image is made for, in ECS's words.
+const ARCHITECTURE: &str = "X86_64";
+
+/// Where the platform asks whether the app is well.
+const HEALTH_PATH: &str = "/readyz";
+
+fn account(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    declared: &config::Account,
+    unit: Option<Key<Unit>>,
+    stage: Option<&str>,
+) -> Key<Account> {
+    let origin = match &declared.id {
+        Some(id) => Origin::Given { id: id.clone() },
+        None => Origin::Created {
+            name: from.names().account(&declared.label),
+            email: declared.email.clone().unwrap_or_default(),
+        },
+    };
+    let access = declared.profile.clone().map_or_else(|| Access::Role(role_of(declared)), Access::Profile);
+    let (label, region, mark) = (declared.label.clone(), from.config.region.clone(), from.mark(stage));
+    e.add(Account { label, origin, unit, access, region, mark, close: from.close_accounts })
+}
+
+/// The role to get in by: the one that an account is made with, where no other is named.
+fn role_of(declared: &config::Account) -> String {
+    declared.role.clone().unwrap_or_else(|| "OrganizationAccountAccessRole".to_owned())
+}
+
+fn profile(e: &mut Environment<Aws>, from: &Declaration, declared: &config::Account, account: Key<Account>) {
+    // A profile that leads to the account already is the person's own.
+    if declared.profile.is_none() {
+        e.add(Profile {
+            file: from.profiles.clone(),
+            project: from.config.name.clone(),
+            name: declared.label.clone(),
+            account,
+            source: Source(from.source_profile.clone()),
+            region: from.config.region.clone(),
+            role: role_of(declared),
+        });
+    }
+}
+
+impl Declaration {
+    fn names(&self) -> Names<'_> {
+        self.config.names()
+    }
+
+    fn mark(&self, stage: Option<&str>) -> Mark {
+        Mark { project: self.config.name.clone(), stage: stage.map(str::to_owned) }
+    }
+
+    fn content(&self, stage: &str) -> Value {
+        self.contents
+            .iter()
+            .find(|(name, _)| name == stage)
+            .map_or(Value::Null, |(_, content)| content.clone())
+    }
+
+    /// A policy whose values come from what its needs have learned.
+    fn policy<T: 'static>(
+        &self,
+        policy: &'static Policy,
+        from: Input<T>,
+        values: impl Fn(T) -> Vec<(&'static str, Value)> + 'static,
+    ) -> Input<Value> {
+        let directory = self.policies.clone();
+        from.and_then(move |known| policy.render(&directory, &values(known)))
+    }
+
+    fn fixed(&self, policy: &'static Policy) -> Input<Value> {
+        self.policy(policy, Input::from(()), |()| Vec::new())
+    }
+
+    fn of_account(&self, account: Key<Account>, policy: &'static Policy) -> Input<Value> {
+        self.policy(policy, account.learns(|a| a.id.clone()), |id| vec![("stage_account_id", json!(id))])
+    }
+
+    fn repository_policy(&self, organization: Option<Key<Organization>>) -> Input<Value> {
+        let path = self.names().role_path();
+        match organization {
+            Some(organization) => {
+                self.policy(&policy::ECR_REPOSITORY, organization.learns(|o| o.id.clone()), move |id| {
+                    vec![("organization_id", json!(id)), ("role_path", json!(path))]
+                })
+            }
+            None => {
+                let ids = self.config.stages.iter().filter_map(|s| s.account.as_ref()?.id.clone());
+                let roots: Vec<String> = ids.map(|id| format!("arn:aws:iam::{id}:root")).collect();
+                self.policy(&policy::ECR_REPOSITORY_WITHOUT_ORGANIZATION, Input::from(roots), move |roots| {
+                    vec![("account_roots", json!(roots)), ("role_path", json!(path))]
+                })
+            }
+        }
+    }
+
+    fn read_role_trust(&self, center: &Center, stage: Key<Account>, platform: Platform) -> Input<Value> {
+        let (path, role) = (self.names().role_path(), self.names().app_role(platform));
+        let values = move |id: &str| {
+            let arn = names::role_arn(id, &path, &role);
+            vec![("app_role_arn", json!(arn)), ("stage_account_id", json!(id))]
+        };
+        let stage = stage.learns(|a| a.id.clone());
+        match center.organization {
+            Some(organization) => {
+                let both = stage.and(organization.learns(|o| o.id.clone()));
+                self.policy(&policy::READ_ROLE_TRUST, both, move |(id, organization)| {
+                    [values(&id), vec![("organization_id", json!(organization))]].concat()
+                })
+            }
+            None => self.policy(&policy::READ_ROLE_TRUST_WITHOUT_ORGANIZATION, stage, move |id| values(&id)),
+        }
+    }
+
+    fn read_policy(&self, center: &Center, environment: Key<ConfigurationEnvironment>) -> Input<Value> {
+        let account = center.account.learns(|a| a.id.clone());
+        let application = center.application.learns(|a| a.id.clone());
+        let profile = center.profile.learns(|p| p.id.clone());
+        let environment = environment.learns(|e| e.id.clone());
+        let region = self.config.region.clone();
+        let all = Input::all(vec![account, application, profile, environment]);
+        self.policy(&policy::READ_ROLE, all, move |ids| {
+            let names = ["config_account_id", "application_id", "profile_id", "environment_id"];
+            let ids = names.into_iter().zip(ids.iter().map(|id| json!(id)));
+            ids.chain([("region", json!(region))]).collect()
+        })
+    }
+
+    fn app_role_trust(&self, account: Key<Account>, platform: Platform) -> Input<Value> {
+        match platform {
+            Platform::EcsExpress => self.of_account(account, &policy::APP_ROLE_TRUST),
+            Platform::AppRunner => self.fixed(&policy::APP_ROLE_TRUST_APP_RUNNER),
+        }
+    }
+
+    fn app_policy(&self, center: &Center, stage: &str) -> Input<Value> {
+        let (path, role) = (self.names().role_path(), self.names().read_role(stage));
+        self.policy(&policy::APP_ROLE, center.account.learns(|a| a.id.clone()), move |id| {
+            vec![("read_role_arn", json!(names::role_arn(&id, &path, &role)))]
+        })
+    }
+}

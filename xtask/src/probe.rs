@@ -1,0 +1,42 @@
+//! The running app, asked over HTTP.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+/// What `/version` answers.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Version {
+    /// The image's digest.
+    pub(crate) image: Option<String>,
+    /// The configuration version's label.
+    pub(crate) configuration: Option<String>,
+    pub(crate) instance: String,
+    pub(crate) stage: String,
+    /// Seconds since the configuration was confirmed to be current.
+    pub(crate) age: Option<f64>,
+}
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks an app for its version. Fails when it does not answer with 200 and JSON.
+pub(crate) async fn version(url: &str) -> Result<Version> {
+    let url = format!("{}/version", url.trim_end_matches('/'));
+    let answer = client()?.get(&url).send().await.with_context(|| format!("ask {url}"))?;
+    let answer = answer.error_for_status().context("ask for the version")?;
+    answer.json().await.with_context(|| format!("read what {url} answers"))
+}
+
+fn client() -> Result<reqwest::Client> {
+    crate::image::push::provide_crypto();
+    Ok(reqwest::Client::builder().timeout(PATIENCE).build()?)
+}
+
+/// What a URL answers, as JSON.
+pub(crate) async fn json(url: &str) -> Result<serde_json::Value> {
+    let answer = client()?.get(url).send().await.with_context(|| format!("ask {url}"))?;
+    let answer = answer.error_for_status().with_context(|| format!("ask {url}"))?;
+    answer.json().await.with_context(|| format!("read what {url} answers"))
+}

@@ -1,0 +1,228 @@
+//! What every command starts with: the files, the declaration, and AWS.
+
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+
+use crate::Common;
+use crate::aws::{Aws, Reach};
+use crate::commands::sandbox;
+use crate::config::{Config, FILE, write};
+use crate::engine::{self, Options, Stop};
+use crate::environment::{Declaration, Declared, declare};
+use crate::graph::Environment;
+use crate::image::{self, Builder, BuilderKind, Linkage, Source};
+use crate::interview::{self, Answers, Surroundings};
+use crate::policy;
+use crate::report::{Done, Plan};
+use crate::resources::ImageSource;
+use crate::ui::Ui;
+use crate::ui::progress::Progress;
+use crate::ui::prompts::{Person, Prompter};
+use crate::workspace::Workspace;
+
+/// The files of this run and what they declare.
+pub(crate) struct Project<'u> {
+    pub(crate) ui: &'u Ui,
+    pub(crate) common: Common,
+    pub(crate) workspace: Workspace,
+    pub(crate) config: Config,
+    pub(crate) reach: Reach,
+    /// Factor on all pauses: the sandbox's time runs faster.
+    pub(crate) pace: f64,
+    pub(crate) stop: Stop,
+}
+
+impl<'u> Project<'u> {
+    /// Reads and checks everything, starting a sandbox if one is asked for. Without `foothold.toml` it asks.
+    pub(crate) async fn open(ui: &'u Ui, common: &Common, answers: Option<&Answers>) -> Result<Self> {
+        let stop = stop_on_signals()?;
+        let mut workspace = Workspace::find()?;
+        policy::check(&workspace.policies)?;
+        if common.sandbox {
+            workspace = workspace.sandboxed()?;
+        }
+        let config = read_config(ui, common, &workspace, answers)?;
+        let (reach, pace) = match common.sandbox {
+            true => sandbox::reach(ui, &workspace, &config.region).await?,
+            false => (Reach::new(common.profile.clone(), &config.region), common.pace.unwrap_or(1.0)),
+        };
+        workspace.contents(&config)?;
+        Ok(Self { ui, common: common.clone(), workspace, config, reach, pace, stop })
+    }
+
+    /// Reads and checks the files, and goes nowhere.
+    pub(crate) fn read(ui: &'u Ui, common: &Common) -> Result<Self> {
+        let mut workspace = Workspace::find()?;
+        policy::check(&workspace.policies)?;
+        if common.sandbox {
+            workspace = workspace.sandboxed()?;
+        }
+        let config = Config::load(&workspace.foothold)?;
+        let reach = Reach::new(common.profile.clone(), &config.region);
+        Ok(Self { ui, common: common.clone(), workspace, config, reach, pace: 1.0, stop: Stop::default() })
+    }
+
+    /// AWS, after it has proved that the management account is the one that `foothold.toml` names.
+    pub(crate) async fn connect(&mut self) -> Result<Aws> {
+        let aws = Aws::connect(&self.reach).await?;
+        let caller = &aws.caller;
+        if caller.arn.ends_with(":root") {
+            bail!(
+                "these are root credentials of account {}, and root cannot assume roles: in the console, open IAM, \
+                 Users, Create user, attach AdministratorAccess, create an access key, run `aws configure`, and try again",
+                caller.account
+            );
+        }
+        match self.config.management.account_id.as_deref() {
+            Some(id) if id != caller.account => bail!(
+                "{FILE} says that the management account is {id}, and these credentials are of account {} ({}): \
+                 choose a profile of account {id} with --profile",
+                caller.account,
+                caller.arn
+            ),
+            Some(_) => {}
+            None => self.remember_management(&caller.account)?,
+        }
+        Ok(aws)
+    }
+
+    fn remember_management(&mut self, id: &str) -> Result<()> {
+        let file = &self.workspace.foothold;
+        let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+        write::save(file, &write::set_management_account(&text, id)?)?;
+        self.config.management.account_id = Some(id.to_owned());
+        Ok(())
+    }
+
+    /// What the environment is declared from, for those who build nothing: a missing builder is no fault there.
+    pub(crate) async fn declaration(&self) -> Result<Declaration> {
+        let (image, tag) = match self.image(None).await {
+            Ok(found) => found,
+            Err(_) => {
+                (ImageSource::built(self.source(), Builder::Native(Linkage::Musl)), "src-unknown".to_owned())
+            }
+        };
+        self.declare(image, tag)
+    }
+
+    /// What the environment is declared from, with what builds its image.
+    pub(crate) async fn declaration_to_build(&self, builder: Option<BuilderKind>) -> Result<Declaration> {
+        let (image, tag) = self.image(builder).await?;
+        self.declare(image, tag)
+    }
+
+    fn declare(&self, image: ImageSource, tag: String) -> Result<Declaration> {
+        Ok(Declaration {
+            config: self.config.clone(),
+            policies: self.workspace.policies.clone(),
+            lifecycle: policy::ECR_LIFECYCLE.render(&self.workspace.policies, &[])?,
+            schema: self.workspace.schema()?,
+            contents: self.workspace.contents(&self.config)?,
+            description: "first version, by cargo xtask bootstrap".to_owned(),
+            image: Rc::new(image),
+            tag,
+            profiles: self.workspace.profiles.clone(),
+            source_profile: self.source_profile(),
+            close_accounts: false,
+        })
+    }
+
+    fn source(&self) -> Source {
+        let platform = image::Platform::default();
+        Source { root: self.workspace.root.clone(), package: "app".to_owned(), platform }
+    }
+
+    /// The image and its tag: from the source's fingerprint, or from a program that was built elsewhere.
+    async fn image(&self, builder: Option<BuilderKind>) -> Result<(ImageSource, String)> {
+        let source = self.source();
+        if let Some(program) = &self.common.binary {
+            let bytes = std::fs::read(program).with_context(|| format!("read {}", program.display()))?;
+            let tag = format!("src-{}", &hex::encode(Sha256::digest(bytes))[..16]);
+            return Ok((ImageSource::program(source, program.clone()), tag));
+        }
+        let builder = image::choose(builder, source.platform, &image::Host::probe().await)?;
+        let tag = image::fingerprint(&source, &builder).await?.tag();
+        Ok((ImageSource::built(source, builder), tag))
+    }
+
+    /// The profile that roles are assumed from; none where the credentials are in the environment.
+    fn source_profile(&self) -> Option<String> {
+        let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+        let environment = !self.common.sandbox && set("AWS_ACCESS_KEY_ID").is_some();
+        let profile = self.reach.profile.clone().or_else(|| set("AWS_PROFILE"));
+        if environment && profile.is_none() {
+            None
+        } else {
+            Some(profile.unwrap_or_else(|| "default".to_owned()))
+        }
+    }
+
+    pub(crate) async fn look(&self, e: &Environment<Aws>, aws: &Aws, adopt: &[String]) -> Result<Plan> {
+        let options =
+            Options { adopt: adopt.to_vec(), pace: self.pace, stop: self.stop.clone(), ..Options::default() };
+        engine::look(e, aws, &options).await
+    }
+
+    pub(crate) async fn reconcile(&self, e: &Environment<Aws>, aws: &Aws, adopt: &[String]) -> Result<Done> {
+        let progress = Progress::new(self.ui, e.shape.entries.len());
+        let listen = |event: engine::Event<'_>| progress.hear(&event);
+        let (adopt, stop) = (adopt.to_vec(), self.stop.clone());
+        let done =
+            engine::reconcile(e, aws, &Options { pace: self.pace, adopt, stop, listen: &listen }).await;
+        progress.finish();
+        done
+    }
+
+    /// The exit status of what a walk came to, after it was told.
+    pub(crate) fn end(&self, done: &Done) -> ExitCode {
+        self.ui.json(&done.lines);
+        self.ui.say(crate::ui::text::done(done));
+        ExitCode::from(done.exit_status())
+    }
+
+    /// The whole environment, all of it wanted.
+    pub(crate) fn wanted(&self, from: &Declaration) -> (Environment<Aws>, Declared) {
+        let mut e = Environment::default();
+        let declared = declare(&mut e, from, |_| false);
+        (e, declared)
+    }
+}
+
+fn read_config(ui: &Ui, common: &Common, workspace: &Workspace, answers: Option<&Answers>) -> Result<Config> {
+    let Some(answers) = answers else { return Config::load(&workspace.foothold) };
+    let new = !workspace.foothold.exists();
+    // `--yes` takes every default, as nobody at a terminal would.
+    let mut person = if common.yes { None } else { Person::at_terminal() };
+    let prompter = person.as_mut().map(|person| person as &mut dyn Prompter);
+    let around = Surroundings::look(common.sandbox);
+    let config = interview::load_or_ask(&workspace.foothold, answers, &around, prompter)?;
+    if new {
+        let text = std::fs::read_to_string(&workspace.foothold).unwrap_or_default();
+        ui.say(format_args!("Wrote {}:\n\n{text}", workspace.foothold.display()));
+    }
+    Ok(config)
+}
+
+/// Stops at the first Ctrl-C or SIGTERM; the second ends the process.
+fn stop_on_signals() -> Result<Stop> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = Stop::default();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _signal = interrupt.recv() => {}
+                _signal = terminate.recv() => {}
+            }
+            if stopped.is_stopped() {
+                std::process::exit(i32::from(crate::report::INTERRUPTED));
+            }
+            stopped.stop();
+        }
+    });
+    Ok(stop)
+}

@@ -1,0 +1,168 @@
+//! Plans and outcomes as text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::diff::Difference;
+use crate::graph::Label;
+use crate::report::{Act, Done, Judgement, Line, Outcome, Plan};
+
+/// A plan: grouped by account, one line per resource; what is unchanged is counted.
+pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
+    let mut groups: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
+    for (index, line) in plan.lines.iter().enumerate() {
+        if !verbose && is_quiet(&line.result) {
+            continue;
+        }
+        let group = group(&line.label);
+        let first = groups.keys().find(|(_, name)| *name == group).map_or(index, |(first, _)| *first);
+        groups.entry((first, group)).or_default().push(judged(line));
+    }
+    let mut text = String::new();
+    for ((_, group), lines) in groups {
+        // Writing to a string does not fail.
+        writeln!(text, "{group}\n{}\n", lines.join("\n")).ok();
+    }
+    text + &counts(plan)
+}
+
+fn is_quiet(judgement: &Judgement) -> bool {
+    matches!(judgement, Judgement::Same | Judgement::Absent)
+}
+
+/// The account that a thing is in, or where else it is.
+fn group(label: &Label) -> String {
+    let outermost =
+        std::iter::successors(Some(label), |label| label.place.as_deref()).last().unwrap_or(label);
+    match outermost.kind {
+        "account" if outermost.name != label.name || label.kind != "account" => {
+            format!("Account {}", outermost.name)
+        }
+        "profile" => "This machine".to_owned(),
+        _ => "Organization".to_owned(),
+    }
+}
+
+fn judged(line: &Line<Judgement>) -> String {
+    let (sign, note) = match &line.result {
+        Judgement::Same => (' ', "unchanged".to_owned()),
+        Judgement::Absent => (' ', "absent".to_owned()),
+        Judgement::Create => ('+', "create".to_owned()),
+        Judgement::Change(differences) => ('~', changed(differences)),
+        Judgement::Replace(differences) => {
+            ('!', format!("only a new one could have {}", changed(differences)))
+        }
+        Judgement::Adopt(differences) if differences.is_empty() => ('~', "adopt".to_owned()),
+        Judgement::Adopt(differences) => ('~', format!("adopt, {}", changed(differences))),
+        Judgement::Repair(why) => ('~', format!("repair: {why}")),
+        Judgement::Delete => ('-', "delete".to_owned()),
+        Judgement::Coming(why) => ('…', format!("on its way: {why}")),
+        Judgement::Going(why) => ('…', format!("being deleted: {why}")),
+        Judgement::Kept(why) => ('=', format!("kept: {why}")),
+        Judgement::Foreign => ('!', "not ours, left alone; `--adopt` takes it over".to_owned()),
+        Judgement::After(label) => ('+', format!("after {label}")),
+        Judgement::NotVisible(why) => ('?', format!("not visible to you: {why}")),
+        Judgement::Failed(failure) => ('!', failure.to_string()),
+        Judgement::Interrupted => ('!', "interrupted".to_owned()),
+    };
+    format!("  {sign} {:<46} {note}", short(&line.label))
+}
+
+fn changed(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// A label without the account that heads its group.
+fn short(label: &Label) -> String {
+    match label.place.as_deref() {
+        Some(place) if place.kind != "account" && place.kind != "organization" => {
+            format!("{} {} in {}", label.kind, label.name, short(place))
+        }
+        _ => format!("{} {}", label.kind, label.name),
+    }
+}
+
+fn counts(plan: &Plan) -> String {
+    let count = |of: fn(&Judgement) -> bool, what: &str| match plan.count(of) {
+        0 => None,
+        n => Some(format!("{n} {what}")),
+    };
+    let parts = [
+        count(|j| matches!(j, Judgement::Create | Judgement::After(_)), "to create"),
+        count(
+            |j| matches!(j, Judgement::Change(_) | Judgement::Adopt(_) | Judgement::Repair(_)),
+            "to change",
+        ),
+        count(|j| matches!(j, Judgement::Delete), "to delete"),
+        count(|j| matches!(j, Judgement::Coming(_) | Judgement::Going(_)), "on their way"),
+        count(|j| matches!(j, Judgement::Foreign), "not ours"),
+        count(|j| matches!(j, Judgement::NotVisible(_)), "not visible to you"),
+        count(|j| matches!(j, Judgement::Failed(_) | Judgement::Replace(_)), "that cannot be"),
+        count(|j| matches!(j, Judgement::Kept(_)), "kept"),
+        count(|j| matches!(j, Judgement::Same), "unchanged"),
+        count(|j| matches!(j, Judgement::Absent), "already gone"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What was done, and everything that was not, with why.
+pub(crate) fn done(done: &Done) -> String {
+    let lines = done.lines.iter().filter_map(ended).collect::<Vec<_>>().join("\n");
+    let did = done.count(|o| matches!(o, Outcome::Did(_)));
+    let same = done.count(|o| matches!(o, Outcome::Same | Outcome::Absent));
+    let end = format!("{did} done, {same} as they were");
+    if lines.is_empty() { end } else { format!("{lines}\n\n{end}") }
+}
+
+fn ended(line: &Line<Outcome>) -> Option<String> {
+    let note = match &line.result {
+        Outcome::Same | Outcome::Absent | Outcome::Did(_) => return None,
+        Outcome::Kept(why) => format!("kept: {why}"),
+        Outcome::Foreign => "not ours, left alone; `--adopt` takes it over".to_owned(),
+        Outcome::Replace(differences) => format!("only a new one could have {}", changed(differences)),
+        Outcome::NotVisible(why) => format!("not visible to you: {why}"),
+        Outcome::Failed(failure) => format!("failed to {failure}"),
+        Outcome::Skipped(cause) => format!("not reached, because of {cause}"),
+        Outcome::Interrupted(None) => "interrupted before it began".to_owned(),
+        Outcome::Interrupted(Some(act)) => format!("interrupted after `{}` was asked", act.verb()),
+    };
+    Some(format!("  {}: {note}", line.label))
+}
+
+/// What was done to one, for a progress line.
+pub(crate) fn outcome(outcome: &Outcome) -> Option<String> {
+    Some(match outcome {
+        Outcome::Did(Act::Create) => "created".to_owned(),
+        Outcome::Did(Act::Change(differences)) => format!("changed {}", changed(differences)),
+        Outcome::Did(Act::Adopt) => "adopted".to_owned(),
+        Outcome::Did(Act::Repair) => "repaired".to_owned(),
+        Outcome::Did(Act::Delete) => "deleted".to_owned(),
+        Outcome::Failed(failure) => format!("failed to {failure}"),
+        Outcome::Same | Outcome::Absent | Outcome::Kept(_) | Outcome::Skipped(_) => return None,
+        Outcome::Foreign => "not ours, left alone".to_owned(),
+        Outcome::Replace(_) => "needs a new one".to_owned(),
+        Outcome::NotVisible(why) => format!("not visible to you: {why}"),
+        Outcome::Interrupted(_) => "interrupted".to_owned(),
+    })
+}
+
+/// One thing that is left after a teardown, and why.
+pub(crate) fn left(line: &Line<Judgement>) -> String {
+    let why = match &line.result {
+        Judgement::Kept(why) | Judgement::Going(why) | Judgement::Coming(why) => why.clone(),
+        Judgement::NotVisible(why) => format!("not visible to you: {why}"),
+        Judgement::Foreign => "not ours".to_owned(),
+        Judgement::Failed(failure) => failure.to_string(),
+        _ => "not deleted".to_owned(),
+    };
+    format!("{}: {why}", line.label)
+}
+
+/// A duration as people say it: `40 s`, `12 min`.
+pub(crate) fn duration(time: Duration) -> String {
+    match time.as_secs() {
+        0..120 => format!("{} s", time.as_secs()),
+        seconds => format!("{} min", seconds.div_ceil(60)),
+    }
+}

@@ -1,0 +1,125 @@
+//! Where the files are: the repository's own, or in a sandbox its copies under `target/sandbox/`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::config::{Config, FILE};
+
+/// The directories and files that a command reads and writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    /// The directory of the workspace's `Cargo.toml`: what the image is built from.
+    pub(crate) root: PathBuf,
+    pub(crate) foothold: PathBuf,
+    /// One JSON file per stage, and `schema.json`.
+    pub(crate) configurations: PathBuf,
+    pub(crate) policies: PathBuf,
+    /// The shared AWS config file.
+    pub(crate) profiles: PathBuf,
+}
+
+impl Workspace {
+    /// The workspace that the current directory is in.
+    pub(crate) fn find() -> Result<Self> {
+        let here = std::env::current_dir().context("find the current directory")?;
+        let Some(root) = here.ancestors().find(|d| d.join("policies").is_dir() && d.join("app").is_dir())
+        else {
+            bail!(
+                "{} is not in a Foothold workspace: go to a directory with `app` and `policies`",
+                here.display()
+            )
+        };
+        Ok(Self {
+            root: root.to_owned(),
+            foothold: root.join(FILE),
+            configurations: root.join("app/config"),
+            policies: root.join("policies"),
+            profiles: shared_config_file()?,
+        })
+    }
+
+    /// Where everything of a sandbox is kept.
+    pub(crate) fn sandbox(&self) -> PathBuf {
+        self.root.join("target/sandbox")
+    }
+
+    /// The same workspace with the sandbox's copies of what a run may change; made at the first start.
+    pub(crate) fn sandboxed(&self) -> Result<Self> {
+        let directory = self.sandbox();
+        let configurations = directory.join("config");
+        if !configurations.exists() {
+            copy_directory(&self.configurations, &configurations)?;
+        }
+        let foothold = directory.join(FILE);
+        if !foothold.exists() && self.foothold.exists() {
+            std::fs::copy(&self.foothold, &foothold).with_context(|| format!("copy {FILE}"))?;
+        }
+        let profiles = directory.join("aws-config");
+        Ok(Self { foothold, configurations, profiles, ..self.clone() })
+    }
+
+    /// The JSON Schema of the application's configuration.
+    pub(crate) fn schema(&self) -> Result<Value> {
+        read_json(&self.configurations.join("schema.json"))
+    }
+
+    /// The configuration of every stage that has an account. A missing or broken file is an error that names all.
+    pub(crate) fn contents(&self, config: &Config) -> Result<Vec<(String, Value)>> {
+        let running = config.stages.iter().filter(|stage| stage.account.is_some());
+        let read = running.map(|stage| (stage.name.clone(), self.content(&stage.name)));
+        let (good, bad): (Vec<_>, Vec<_>) = read.partition(|(_, content)| content.is_ok());
+        if !bad.is_empty() {
+            let said: Vec<String> =
+                bad.iter().filter_map(|(_, e)| e.as_ref().err().map(|e| format!("{e:#}"))).collect();
+            bail!("{}", said.join("\n"));
+        }
+        Ok(good.into_iter().filter_map(|(name, content)| Some((name, content.ok()?))).collect())
+    }
+
+    /// One stage's configuration, checked against the app's own type.
+    pub(crate) fn content(&self, stage: &str) -> Result<Value> {
+        let path = self.content_file(stage);
+        let bytes = std::fs::read(&path).with_context(|| {
+            format!(
+                "read {}: a stage that runs needs its configuration; copy another stage's file",
+                path.display()
+            )
+        })?;
+        settings::Settings::parse(&bytes).map_err(|e| anyhow::anyhow!("read {}: {e}", path.display()))?;
+        serde_json::from_slice(&bytes).with_context(|| format!("read {}", path.display()))
+    }
+
+    pub(crate) fn content_file(&self, stage: &str) -> PathBuf {
+        self.configurations.join(format!("{stage}.json"))
+    }
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("read {}", path.display()))
+}
+
+/// `AWS_CONFIG_FILE`, else `~/.aws/config`, as every AWS SDK has it.
+fn shared_config_file() -> Result<PathBuf> {
+    if let Some(file) = std::env::var_os("AWS_CONFIG_FILE").filter(|file| !file.is_empty()) {
+        return Ok(file.into());
+    }
+    let home = std::env::home_dir().context("find the home directory: set HOME, or AWS_CONFIG_FILE")?;
+    Ok(home.join(".aws/config"))
+}
+
+fn copy_directory(from: &Path, to: &Path) -> Result<()> {
+    let copy = || -> std::io::Result<()> {
+        std::fs::create_dir_all(to)?;
+        for entry in std::fs::read_dir(from)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+            }
+        }
+        Ok(())
+    };
+    copy().with_context(|| format!("copy {} to {}", from.display(), to.display()))
+}
