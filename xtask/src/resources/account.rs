@@ -21,7 +21,7 @@ use super::organization::{AGAIN, NOT_IN_USE, tags_of};
 use crate::aws::{Access, Aws, Mark, explain, gone, read, wrote};
 use crate::graph::{Key, Node};
 use crate::report::Known;
-use crate::resource::{Busy, Cx, Lane, NotVisible, Resource, Seen, SeenBy, State};
+use crate::resource::{Busy, Cx, Lane, Resource, Seen, SeenBy, State};
 
 /// An account, usable when its door opens.
 #[derive(Serialize)]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Style, Ui, text};
+use crate::aws::Meter;
 use crate::engine::{Event, Wait, What};
 use crate::graph::Label;
 
@@ -51,7 +52,7 @@ impl<'u> Progress<'u> {
     }
 
     /// What long work tells: what it is, how much is done, and of how much (0: nobody knows).
-    pub(crate) fn meter(&self) -> Box<dyn Fn(&str, u64, u64)> {
+    pub(crate) fn meter(&self) -> Meter {
         if self.ui.style != Style::Rich {
             return Box::new(|_, _, _| ());
         }
