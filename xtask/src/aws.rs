@@ -62,7 +62,7 @@ pub(crate) struct Aws {
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
     /// The requests for accounts that this run has made, by the account's name.
     pub(crate) asked: RefCell<HashMap<String, String>>,
-    pub(crate) meter: Meter,
+    pub(crate) meter: RefCell<Meter>,
 }
 
 /// A door that opens once, for all who wait.
@@ -98,7 +98,8 @@ impl Aws {
         let doors = RefCell::default();
         let (accounts, requests, asked) = Default::default();
         let (region, only) = (reach.region.clone(), reach.only.clone());
-        let meter = Box::new(|_: &str, _, _| ());
+        let meter: Meter = Box::new(|_, _, _| ());
+        let meter = RefCell::new(meter);
         Ok(Self { region, only, caller, base, doors, accounts, requests, asked, meter })
     }
 

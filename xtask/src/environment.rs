@@ -76,7 +76,6 @@ pub(crate) struct DeclaredStage {
 
 pub(crate) struct Running {
     pub(crate) account: Key<Account>,
-    pub(crate) log_group: Key<LogGroup>,
     pub(crate) service: Service,
 }
 
@@ -276,7 +275,7 @@ fn running(
             }))
         }
     };
-    Running { account, log_group, service }
+    Running { account, service }
 }
 
 /// How long the app's output is kept.

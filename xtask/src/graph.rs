@@ -237,11 +237,7 @@ impl<T: 'static> Input<T> {
         (self.make)(known)
     }
 
-    pub(crate) fn map<U>(self, change: impl Fn(T) -> U + 'static) -> Input<U> {
-        Input { needs: self.needs, make: Rc::new(move |known| (self.make)(known).map(&change)) }
-    }
-
-    /// The same for a change that can fail.
+    /// A value made from this one, if that can be done.
     pub(crate) fn and_then<U>(self, change: impl Fn(T) -> Result<U> + 'static) -> Input<U> {
         Input { needs: self.needs, make: Rc::new(move |known| change((self.make)(known)?)) }
     }

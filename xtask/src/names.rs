@@ -6,12 +6,6 @@ use crate::config::Platform;
 pub(crate) const DEPLOYMENTS: &str = "Deployments";
 /// The unit of the accounts in which the stages run.
 pub(crate) const WORKLOADS: &str = "Workloads";
-/// The tag that says which project a thing belongs to.
-pub(crate) const TAG_PROJECT: &str = "foothold:project";
-/// The tag that says which stage a thing belongs to.
-pub(crate) const TAG_STAGE: &str = "foothold:stage";
-/// The tag, on accounts, that fixes the Region.
-pub(crate) const TAG_REGION: &str = "foothold:region";
 
 /// The names of one project.
 #[derive(Clone, Copy, Debug)]
@@ -105,11 +99,6 @@ impl<'a> Names<'a> {
     /// The log group of a stage.
     pub(crate) fn log_group(self, stage: &str) -> String {
         format!("/foothold/{}/{stage}", self.project)
-    }
-
-    /// The AWS CLI profile of an account, and the one used when that name is somebody else's.
-    pub(crate) fn cli_profiles(self, label: &str) -> [String; 2] {
-        [label.to_owned(), self.account(label)]
     }
 }
 

@@ -172,6 +172,7 @@ impl<'u> Project<'u> {
 
     pub(crate) async fn reconcile(&self, e: &Environment<Aws>, aws: &Aws, adopt: &[String]) -> Result<Done> {
         let progress = Progress::new(self.ui, e.shape.entries.len());
+        *aws.meter.borrow_mut() = progress.meter();
         let listen = |event: engine::Event<'_>| progress.hear(&event);
         let (adopt, stop) = (adopt.to_vec(), self.stop.clone());
         let done =

@@ -14,7 +14,7 @@ use crate::graph::Shape;
 use crate::image::BuilderKind;
 use crate::interview::Answers;
 use crate::project::Project;
-use crate::report::{DONE, Done, INTERRUPTED, Plan};
+use crate::report::{DONE, Done, INTERRUPTED, Judgement, Plan};
 use crate::ui::{Ui, text};
 
 /// Make everything that foothold.toml declares, and prove that it runs.
@@ -53,7 +53,11 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         ui.say("Nothing was changed.");
         return Ok(ExitCode::from(DONE));
     }
-    let done = project.reconcile(&e, &aws, &arguments.adopt).await?;
+    let absent = matches!(plan.of(&declared.center.image), Some(Judgement::Create | Judgement::After(_)));
+    // It needs no account to be built: what fails here fails again, and is told, at its turn.
+    let build = async { if absent { declaration.image.made(&|_| ()).await.map(drop) } else { Ok(()) } };
+    let (done, _built) = tokio::join!(project.reconcile(&e, &aws, &arguments.adopt), build);
+    let done = done?;
     let status = project.end(&done);
     match done.exit_status() {
         DONE => ui.say(summary(&project, &aws, &declared, &addresses(&done, &declared))),

@@ -163,6 +163,7 @@ impl Config {
 }
 
 /// The JSON Schema of the file, for editors; committed as `foothold.schema.json`.
+#[cfg(test)]
 pub(crate) fn schema() -> String {
     format!("{:#}\n", file::schema().as_value())
 }

@@ -15,21 +15,6 @@ pub(crate) fn set_management_account(text: &str, id: &str) -> Result<String> {
     })
 }
 
-/// The text with the id of the account of that stage in it; of the config account without a stage.
-pub(crate) fn set_account_id(text: &str, stage: Option<&str>, id: &str) -> Result<String> {
-    edit(text, |document| {
-        let section = match stage {
-            Some(stage) => stage_section(document, stage)?,
-            None => {
-                let section = document.entry("config").or_insert_with(|| Item::Table(Table::new()));
-                section.as_table_like_mut().context("`config` is no section")?
-            }
-        };
-        set(section, "account_id", id);
-        Ok(())
-    })
-}
-
 /// Puts the text in the file's place at once, through symbolic links, keeping the file's mode.
 pub(crate) fn save(path: &Path, text: &str) -> Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -70,22 +55,6 @@ fn edit(text: &str, change: impl FnOnce(&mut DocumentMut) -> Result<()>) -> Resu
     Ok(document.to_string())
 }
 
-fn stage_section<'a>(document: &'a mut DocumentMut, stage: &str) -> Result<&'a mut dyn TableLike> {
-    let stages = document.get_mut("stage").with_context(|| format!("there is no stage `{stage}`"))?;
-    let is_it = |section: &dyn TableLike| section.get("name").and_then(Item::as_str) == Some(stage);
-    let found = match stages {
-        Item::ArrayOfTables(tables) => {
-            tables.iter_mut().find(|table| is_it(*table)).map(|table| table as &mut dyn TableLike)
-        }
-        Item::Value(Value::Array(values)) => {
-            let mut tables = values.iter_mut().filter_map(Value::as_inline_table_mut);
-            tables.find(|table| is_it(*table)).map(|table| table as &mut dyn TableLike)
-        }
-        _ => None,
-    };
-    found.with_context(|| format!("there is no stage `{stage}`"))
-}
-
 /// The comment behind an old value stays.
 fn set(section: &mut dyn TableLike, key: &str, text: &str) {
     let Some(old) = section.get_mut(key).and_then(Item::as_value_mut) else {
@@ -107,12 +76,6 @@ mod tests {
 
     #[test]
     fn ids_are_written_and_all_else_stays() {
-        let text = set_account_id(TEXT, Some("two"), "2").unwrap();
-        assert_eq!(text, TEXT.replace("\"1\"", "\"2\""));
-        let text = set_account_id(TEXT, Some("one"), "3").unwrap();
-        assert_eq!(text.replace("account_id = \"3\"\n", ""), TEXT);
-        let text = set_account_id(TEXT, None, "4").unwrap();
-        assert_eq!(text, TEXT.replace("'c'\n", "'c'\naccount_id = \"4\"\n"));
         let text = set_management_account(TEXT, "5").unwrap();
         assert_eq!(text, format!("{TEXT}\n[management]\naccount_id = \"5\"\n"));
         assert_eq!(set_management_account(&text, "6").unwrap(), text.replace("\"5\"", "\"6\""));
@@ -122,10 +85,6 @@ mod tests {
     fn other_ways_to_write_the_same_are_understood() {
         let text = "management.account_id = \"1\" # m\nstage = [{ name = \"one\" }]\n";
         assert_eq!(set_management_account(text, "2").unwrap(), text.replace("\"1\"", "\"2\""));
-        let inline = set_account_id(text, Some("one"), "3").unwrap();
-        let inline: toml::Table = inline.parse().unwrap();
-        assert_eq!(inline["stage"][0]["account_id"].as_str(), Some("3"));
-        assert!(set_account_id(text, Some("two"), "3").is_err());
         assert!(set_management_account("management = 1", "2").is_err());
     }
 

@@ -30,7 +30,7 @@ pub(crate) use build::{BuildProgress, build};
 pub(crate) use builder::{Builder, BuilderKind, Engine, Host, Linkage, Platform, choose};
 pub(crate) use commit::{Commit, head, last_commit};
 pub(crate) use fingerprint::fingerprint;
-pub(crate) use oci::{Blob, Digest, Image};
+pub(crate) use oci::{Digest, Image};
 
 /// The port the app listens on inside its container.
 pub(crate) const PORT: u16 = 5000;

@@ -106,6 +106,7 @@ impl Image {
     }
 
     /// What a pull transfers, in bytes.
+    #[cfg(test)]
     pub(crate) fn compressed_size(&self) -> usize {
         self.manifest.data.len()
             + self.config.data.len()

@@ -134,6 +134,7 @@ impl Registry {
     }
 
     /// The name under which everybody finds a digest: `host/repository@sha256:…`.
+    #[cfg(test)]
     pub(crate) fn name(&self, digest: &Digest) -> String {
         format!("{}/{}@{digest}", self.host, self.repository)
     }

@@ -21,7 +21,7 @@ use super::organization::{AGAIN, NOT_IN_USE, tags_of};
 use crate::aws::{Access, Aws, Mark, explain, gone, read, wrote};
 use crate::graph::{Key, Node};
 use crate::report::Known;
-use crate::resource::{Busy, Cx, Lane, NotVisible, Resource, Seen, SeenBy, State};
+use crate::resource::{Busy, Cx, Lane, Resource, Seen, SeenBy, State};
 
 /// An account, usable when its door opens.
 #[derive(Serialize)]
@@ -56,8 +56,6 @@ pub(crate) struct Owned {
 pub(crate) struct Learned {
     pub(crate) id: String,
     pub(crate) access: Access,
-    /// The id of the organization it is in.
-    pub(crate) organization: Option<String>,
 }
 
 impl Resource for Account {
@@ -144,16 +142,10 @@ impl Account {
         self.mark.tags().chain([region]).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 
-    /// Where its organization cannot be seen, it counts as outside of any.
     async fn observe_given(&self, cx: &Cx<'_, Aws>, id: &str) -> Result<SeenBy<Self>> {
-        let listed = match accounts(cx, cx.since).await {
-            Err(error) if error.is::<NotVisible>() => None,
-            listed => Some(listed?),
-        };
-        let found = listed.iter().flat_map(|listed| listed.iter()).find(|account| account.id() == Some(id));
         let owned = Owned { unit: None, tags: BTreeMap::new() };
         let state = self.state(cx, id).await?;
-        Ok(Seen { owned, learned: self.learned(id, found), ours: false, state })
+        Ok(Seen { owned, learned: self.learned(id), ours: false, state })
     }
 
     async fn observe_created(&self, cx: &Cx<'_, Aws>, account: Found) -> Result<Option<SeenBy<Self>>> {
@@ -177,7 +169,7 @@ impl Account {
             Some(_) => parent(cx.world, id).await?,
             None => None,
         };
-        let learned = self.learned(id, Some(&account));
+        let learned = self.learned(id);
         Ok(Some(Seen { owned: Owned { unit, tags }, learned, ours, state }))
     }
 
@@ -193,9 +185,8 @@ impl Account {
         }
     }
 
-    fn learned(&self, id: &str, account: Option<&Found>) -> Learned {
-        let organization = account.and_then(Found::arn).and_then(organization_in);
-        Learned { id: id.to_owned(), access: self.access.clone(), organization }
+    fn learned(&self, id: &str) -> Learned {
+        Learned { id: id.to_owned(), access: self.access.clone() }
     }
 
     fn check_region(&self, tags: &[Tag]) -> Result<()> {
@@ -374,9 +365,4 @@ fn in_progress(request: &CreateAccountStatus) -> bool {
 
 fn has_failed(request: &CreateAccountStatus) -> bool {
     request.state() == Some(&CreateAccountState::Failed)
-}
-
-/// `o-…` in `arn:aws:organizations::MANAGEMENT:account/o-…/ACCOUNT`.
-fn organization_in(arn: &str) -> Option<String> {
-    arn.rsplit('/').nth(1).map(str::to_owned)
 }

@@ -62,7 +62,6 @@ pub(crate) struct Learned {
     pub(crate) url: Option<String>,
     /// What it runs, `…@sha256:…`.
     pub(crate) image: Option<String>,
-    id: String,
 }
 
 impl Resource for AppRunnerService {
@@ -105,7 +104,6 @@ impl Resource for AppRunnerService {
         let learned = Learned {
             url: service.service_url().map(url),
             image: image(&service).map(|it| it.image_identifier().to_owned()),
-            id: service.service_id.clone(),
             arn: service.service_arn.clone(),
         };
         Ok(Some(Seen { owned: owned(&service), learned, ours, state }))

@@ -36,7 +36,6 @@ pub(crate) struct Owned {}
 pub(crate) struct Learned {
     /// Of the newest deployment.
     pub(crate) number: i32,
-    pub(crate) label: Option<String>,
 }
 
 impl Resource for Configuration {
@@ -67,7 +66,7 @@ impl Resource for Configuration {
             State::Failed(why) => State::Failed(self.why(cx, newest.deployment_number).await?.unwrap_or(why)),
             state => state,
         };
-        let learned = Learned { number: newest.deployment_number, label: newest.version_label.clone() };
+        let learned = Learned { number: newest.deployment_number };
         Ok(Some(Seen { owned: Owned {}, learned, ours: true, state }))
     }
 

@@ -49,8 +49,6 @@ enum From {
 pub(crate) struct Owned {}
 
 pub(crate) struct Learned {
-    /// `sha256:…`
-    pub(crate) digest: String,
     /// `REGISTRY/NAME@sha256:…`, to pull from.
     pub(crate) reference: String,
 }
@@ -78,12 +76,12 @@ impl Resource for Image {
         let best = images.iter().max_by_key(|it| (tagged(it, &self.tag), tagged(it, LIVE), pushed(it)));
         let Some(digest) = best.and_then(ImageDetail::image_digest) else { return Ok(None) };
         let uri = &cx.known.of(&self.repository)?.uri;
-        let learned = Learned { digest: digest.to_owned(), reference: format!("{uri}@{digest}") };
+        let learned = Learned { reference: format!("{uri}@{digest}") };
         Ok(Some(Seen { owned: Owned {}, learned, ours: true, state: State::Ready }))
     }
 
     async fn apply(&self, cx: &Cx<'_, Aws>, _: Option<&SeenBy<Self>>, _: &Owned) -> Result<()> {
-        let meter = &cx.world.meter;
+        let meter = |what: &str, done, total| (cx.world.meter.borrow())(what, done, total);
         let compiling = |it: BuildProgress| meter(&format!("compiling {}", it.name), it.compiled as u64, 0);
         let image = self.source.made(&compiling).await?;
         let (client, name) = client(cx, &self.repository).await?;

@@ -24,8 +24,6 @@ pub(crate) struct Learned {
     pub(crate) id: String,
     /// The root of its tree of units.
     pub(crate) root: String,
-    /// The id of its management account.
-    pub(crate) management: String,
 }
 
 impl Resource for Organization {
@@ -63,7 +61,7 @@ impl Resource for Organization {
         let Some(root) = root(cx.world).await? else { return Ok(None) };
         let ours = is_ours(cx.world, &self.mark, &root).await?;
         let (owned, state) = (Owned { features: features(&found) }, state(&found));
-        Ok(Some(Seen { owned, learned: Learned { id, root, management }, ours, state }))
+        Ok(Some(Seen { owned, learned: Learned { id, root }, ours, state }))
     }
 
     async fn apply(&self, cx: &Cx<'_, Aws>, current: Option<&SeenBy<Self>>, _: &Owned) -> Result<()> {

@@ -35,7 +35,7 @@ async fn bootstrapped(world: World) -> (World, String) {
     (world, url)
 }
 
-fn set<'a>(value: &'a str) -> Vec<&'a str> {
+fn set(value: &str) -> Vec<&str> {
     vec!["config", "set", value, "--stage", "development", "--yes"]
 }
 

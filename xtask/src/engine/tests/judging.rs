@@ -190,7 +190,7 @@ async fn needs_are_found_in_keys_and_in_inputs_however_deep() {
     let mut toys = Toys::default();
     let [a, b, c] = ["a", "b", "c"].map(|name| toys.add(toy(name)));
     let both = a.learns(|learned| learned.id).and(b.learns(|learned| learned.id));
-    let ids = both.map(|(one, other)| vec![one, other]);
+    let ids = both.and_then(|(one, other)| Ok(vec![one, other]));
     let top = toys.add(Toy { ids: ids.clone(), ..toy("top").within(c) });
     let needs: Vec<_> = toys.shape.needs(top.node()).collect();
     assert_eq!(needs, [a.node(), b.node(), c.node()]);

@@ -76,10 +76,6 @@ impl Toy {
     pub(super) fn goes(self, goes: u64) -> Self {
         Self { goes: seconds(goes), ..self }
     }
-
-    pub(super) fn colour(self, colour: &str) -> Self {
-        Self { colour: colour.to_owned(), ..self }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::image::{Blob, Builder, Commit, Contents, Image, Linkage, Platform, Source, assemble};
+use crate::image::oci::Blob;
+use crate::image::{Builder, Commit, Contents, Image, Linkage, Platform, Source, assemble};
 
 pub(super) const NATIVE: Builder = Builder::Native(Linkage::StaticGlibc);
 
