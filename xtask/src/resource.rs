@@ -177,7 +177,7 @@ impl Lane {
     }
 
     /// One such lane for each `node`: one deployment per environment.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what AWS bounds per environment or zone"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for what is bounded per place"))]
     pub(crate) fn of(self, node: Node) -> Self {
         Self { of: Some(node), ..self }
     }
