@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier};
 use base64::Engine as _;
@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use super::repository::ABSENT;
 use super::repository_policy::client;
 use super::{Repository, repository};
-use crate::aws::{Aws, Door, gone, read, wrote};
+use crate::aws::{Aws, Door, read, wrote};
 use crate::graph::{Key, Node};
 use crate::image::push::{PushProgress, Registry, find, move_tag, push};
 use crate::image::{self, BuildProgress, Builder, Digest, Source};
@@ -102,7 +102,11 @@ impl Resource for Image {
         for some in ids.chunks(AT_ONCE) {
             let request =
                 client.batch_delete_image().repository_name(name).set_image_ids(Some(some.to_vec()));
-            gone(request.send().await, &[ABSENT], &[])?;
+            let answer = read(request.send().await, &[ABSENT])?;
+            let failures = answer.and_then(|answer| answer.failures).unwrap_or_default();
+            if let Some(why) = failures.iter().find_map(|failure| failure.failure_reason()) {
+                bail!("ECR does not delete every image: {why}");
+            }
         }
         Ok(())
     }

@@ -171,9 +171,14 @@ fn remove(repository: &mut Repository, wanted: &Wanted) -> Result<Vec<Value>, (&
         repository.images.entry(digest.clone()).and_modify(|image| _ = image.tags.remove(tag));
         return Ok(vec![id(tag)]);
     }
-    if let Some(index) =
-        repository.images.values().find(|it| it.manifest.contains(&digest) && it.digest != digest)
-    {
+    // A referrer names its subject, too, and does not hold it back.
+    let lists = |image: &&Image| {
+        let document = image.document();
+        document["manifests"]
+            .as_array()
+            .is_some_and(|list| list.iter().any(|it| it["digest"] == digest.as_str()))
+    };
+    if let Some(index) = repository.images.values().find(lists) {
         let reason = format!("Requested image referenced by manifest list: [{}]", index.digest);
         return Err(("ImageReferencedByManifestList", reason));
     }
