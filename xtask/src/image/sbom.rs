@@ -67,7 +67,7 @@ async fn metadata(root: &Path, target: &str) -> Result<Metadata> {
     serde_json::from_slice(&cargo::stdout(command).await?).context("read cargo's metadata")
 }
 
-/// crates.io's checksums by name and version.
+/// The registry's checksums by name and version.
 fn checksums(lock: &str) -> Result<BTreeMap<(String, String), String>> {
     let all = super::lock::all(lock)?.into_iter();
     Ok(all.filter_map(|it| Some(((it.name, it.version), it.checksum?))).collect())
