@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-/// What `/version` answers.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// What `/version` answers. An app that replaced ours may say less.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub(crate) struct Version {
     /// The image's digest.
     pub(crate) image: Option<String>,

@@ -1,36 +1,17 @@
 //! Whether a running app answers.
 
-use std::time::Duration;
-
-use anyhow::Result;
-use serde::Deserialize;
-
-/// What the app says of itself at `/version`.
-#[derive(Deserialize)]
-struct Version {
-    image: Option<String>,
-}
-
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::probe;
 
 /// `Err` says why the app at `url` cannot be used yet; it must run `digest`, if that is known.
 pub(super) async fn answers(url: &str, digest: Option<&str>) -> Result<(), String> {
-    let version = version(url).await.map_err(|error| format!("{url} does not answer yet: {error:#}"))?;
+    let version =
+        probe::version(url).await.map_err(|error| format!("{url} does not answer yet: {error:#}"))?;
     match (version.image, digest) {
         (Some(runs), Some(digest)) if runs != digest => {
             Err(format!("{url} still runs {runs}, and not {digest}"))
         }
         _ => Ok(()),
     }
-}
-
-async fn version(url: &str) -> Result<Version> {
-    // Only the first of the process counts, and all want the same.
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
-    let answer = client.get(format!("{url}/version")).send().await?.error_for_status()?;
-    Ok(serde_json::from_slice(&answer.bytes().await?)?)
 }
 
 /// A URL without a slash at its end. AWS gives some without a scheme.
