@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+pub(crate) use reqwest::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What `/version` answers. An app that replaced ours may say less.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -36,14 +38,21 @@ fn client() -> Result<reqwest::Client> {
 }
 
 /// What a URL answers, as JSON.
-pub(crate) async fn json(url: &str) -> Result<serde_json::Value> {
-    let answer = client()?.get(url).send().await.with_context(|| format!("ask {url}"))?;
+pub(crate) async fn json(url: &str) -> Result<Value> {
+    send(Method::GET, url, None).await
+}
+
+/// What a request with a body of JSON, or none, is answered with, as JSON.
+pub(crate) async fn send(method: Method, url: &str, body: Option<Value>) -> Result<Value> {
+    let request = client()?.request(method, url);
+    let request = body.iter().fold(request, |request, body| request.json(body));
+    let answer = request.send().await.with_context(|| format!("ask {url}"))?;
     let answer = answer.error_for_status().with_context(|| format!("ask {url}"))?;
     answer.json().await.with_context(|| format!("read what {url} answers"))
 }
 
 /// The same for a query with secrets: no error shows it.
-pub(crate) async fn json_secretly(url: &str, query: &str) -> Result<serde_json::Value> {
+pub(crate) async fn json_secretly(url: &str, query: &str) -> Result<Value> {
     let answer = client()?.get(format!("{url}?{query}")).send().await.and_then(|a| a.error_for_status());
     let answer = answer.map_err(reqwest::Error::without_url).with_context(|| format!("ask {url}"))?;
     answer

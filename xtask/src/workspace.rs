@@ -102,7 +102,8 @@ fn read_json(path: &Path) -> Result<Value> {
     serde_json::from_slice(&bytes).with_context(|| format!("read {}", path.display()))
 }
 
-fn copy_directory(from: &Path, to: &Path) -> Result<()> {
+/// Copies the files of a directory, and not the directories in it.
+pub(crate) fn copy_directory(from: &Path, to: &Path) -> Result<()> {
     let copy = || -> std::io::Result<()> {
         std::fs::create_dir_all(to)?;
         for entry in std::fs::read_dir(from)? {

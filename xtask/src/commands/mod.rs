@@ -1,5 +1,6 @@
 //! The commands, one file each: arguments and `run` side by side.
 
+pub(crate) mod bench;
 pub(crate) mod bootstrap;
 pub(crate) mod config;
 pub(crate) mod console;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Teardown(teardown::Arguments),
     #[command(subcommand)]
     Sandbox(sandbox::Arguments),
+    #[command(subcommand)]
+    Bench(bench::Arguments),
 }
 
 /// Runs a command; its exit status is of design section 1.
@@ -63,6 +66,7 @@ pub(crate) async fn run(command: Command, common: &Common, ui: &Ui) -> Result<Ex
         Command::Graph(arguments) => graph::run(&arguments, common, ui).await,
         Command::Teardown(arguments) => teardown::run(&arguments, common, ui).await,
         Command::Sandbox(arguments) => sandbox::run(arguments, common, ui).await,
+        Command::Bench(arguments) => bench::run(arguments, common, ui).await,
     }
 }
 

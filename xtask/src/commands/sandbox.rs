@@ -124,7 +124,7 @@ async fn ensure(ui: &Ui, directory: &Path, start: &Start) -> Result<Value> {
 }
 
 /// Builds the sandbox; what cargo says is shown when it fails.
-async fn build(ui: &Ui) -> Result<PathBuf> {
+pub(crate) async fn build(ui: &Ui) -> Result<PathBuf> {
     ui.say("Building the sandbox…");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments =
