@@ -108,6 +108,21 @@ impl Aws {
         aws_sdk_organizations::Client::new(&self.base)
     }
 
+    /// Identity Center as its own Region has it.
+    pub(crate) fn sso_admin(&self, region: &str) -> aws_sdk_ssoadmin::Client {
+        aws_sdk_ssoadmin::Client::new(&self.in_region(region))
+    }
+
+    /// The people and groups of Identity Center, in its own Region.
+    #[expect(dead_code, reason = "for the people and the groups")]
+    pub(crate) fn identity_store(&self, region: &str) -> aws_sdk_identitystore::Client {
+        aws_sdk_identitystore::Client::new(&self.in_region(region))
+    }
+
+    fn in_region(&self, region: &str) -> SdkConfig {
+        self.base.to_builder().region(Region::new(region.to_owned())).build()
+    }
+
     /// The door into an account. Fails with [`Busy`] while its role cannot be assumed yet.
     pub(crate) async fn door(&self, account: &str, access: &Access) -> Result<Rc<Door>> {
         let key = (account.to_owned(), access.clone());

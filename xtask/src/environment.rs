@@ -46,6 +46,17 @@ pub(crate) struct Declaration {
     pub(crate) source_profile: Option<String>,
     /// Whether accounts that are no longer wanted are closed.
     pub(crate) close_accounts: bool,
+    pub(crate) identity_center: Switch,
+}
+
+/// Whether the organization has Identity Center, which no API switches on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// Nothing is declared in it.
+    Off,
+    /// Somebody is about to switch it on.
+    Awaited,
+    On,
 }
 
 /// The handles that commands ask about.
@@ -58,6 +69,8 @@ pub(crate) struct Declared {
 pub(crate) struct Center {
     organization: Option<Key<Organization>>,
     workloads: Option<Key<Unit>>,
+    #[expect(dead_code, reason = "for the profiles that sign in there")]
+    pub(crate) identity_center: Option<Key<IdentityCenter>>,
     pub(crate) account: Key<Account>,
     pub(crate) repository: Key<Repository>,
     repository_policy: Key<RepositoryPolicy>,
@@ -123,6 +136,7 @@ pub(crate) fn declare(
 fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
     let (names, mark) = (from.names(), from.mark(None));
     let organization = from.config.organization.then(|| e.add(Organization { mark: mark.clone() }));
+    let identity_center = organization.and_then(|organization| identity_center(e, from, organization));
     let mut unit = |name: &str| {
         organization
             .map(|organization| e.add(Unit { organization, name: name.to_owned(), mark: mark.clone() }))
@@ -149,6 +163,7 @@ fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
     Center {
         organization,
         workloads,
+        identity_center,
         account,
         repository,
         repository_policy,
@@ -157,6 +172,17 @@ fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
         profile,
         quick,
     }
+}
+
+fn identity_center(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    organization: Key<Organization>,
+) -> Option<Key<IdentityCenter>> {
+    let (project, region) = (from.config.name.clone(), from.config.region.clone());
+    let awaited = from.identity_center == Switch::Awaited;
+    let there = from.identity_center != Switch::Off;
+    there.then(|| e.add(IdentityCenter { organization, project, region, awaited }))
 }
 
 fn stage(

@@ -11,14 +11,15 @@ use crate::aws::{Aws, Reach};
 use crate::commands::sandbox;
 use crate::config::{Config, FILE, write};
 use crate::engine::{self, Options, Stop};
-use crate::environment::{Declaration, Declared, declare};
+use crate::environment::{Declaration, Declared, Switch, declare};
 use crate::graph::Environment;
 use crate::image::{self, Builder, BuilderKind, Linkage, Source};
 use crate::interview::{self, Answers, Surroundings};
 use crate::policy;
 use crate::profiles;
 use crate::report::{Done, Plan};
-use crate::resources::ImageSource;
+use crate::resource::NotVisible;
+use crate::resources::{ImageSource, identity_center};
 use crate::ui::Ui;
 use crate::ui::progress::Progress;
 use crate::ui::prompts::{Person, Prompter};
@@ -131,7 +132,31 @@ impl<'u> Project<'u> {
             endpoint: self.reach.only.clone(),
             source_profile: self.source_profile(),
             close_accounts: false,
+            identity_center: Switch::Off,
         })
+    }
+
+    /// Whether there is Identity Center to declare people in. Says how to switch it on where that is to be told.
+    pub(crate) async fn identity_center(&self, aws: &Aws, tell: bool) -> Result<Switch> {
+        if !self.config.organization {
+            return Ok(Switch::Off);
+        }
+        match identity_center::instance(aws).await {
+            Ok(Some(_)) => Ok(Switch::On),
+            Ok(None) => {
+                if tell {
+                    self.ui.say(format_args!(
+                        "{}. With `cargo xtask bootstrap --wait` it goes on by itself then; without it everything \
+                         but people's access is made.\n",
+                        identity_center::how_to_switch_on(&self.config.region)
+                    ));
+                }
+                Ok(Switch::Off)
+            }
+            // Looked at again, and told, at its turn.
+            Err(error) if error.is::<NotVisible>() => Ok(Switch::On),
+            Err(error) => Err(error.context("look for Identity Center")),
+        }
     }
 
     fn source(&self) -> Source {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::Common;
 use crate::aws::Aws;
-use crate::environment::Declared;
+use crate::environment::{Declared, Switch};
 use crate::estimate;
 use crate::graph::Shape;
 use crate::image::BuilderKind;
@@ -31,12 +31,19 @@ pub(crate) struct Arguments {
     /// What builds the image; chosen by what this machine has.
     #[arg(long, value_enum)]
     builder: Option<BuilderKind>,
+    /// Wait until somebody has switched Identity Center on in the console, and go on with people's access.
+    #[arg(long)]
+    wait: bool,
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let mut project = Project::open(ui, common, Some(&arguments.answers)).await?;
     let aws = project.connect().await?;
-    let declaration = project.declaration_to_build(arguments.builder).await?;
+    let mut declaration = project.declaration_to_build(arguments.builder).await?;
+    declaration.identity_center = match project.identity_center(&aws, !arguments.wait).await? {
+        Switch::Off if arguments.wait && project.config.organization => Switch::Awaited,
+        found => found,
+    };
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &arguments.adopt).await?;
     ui.say(text::plan(&plan, ui.verbose));

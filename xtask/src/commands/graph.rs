@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use crate::Common;
+use crate::environment::Switch;
 use crate::graph::{Node, Shape};
 use crate::project::Project;
 use crate::ui::Ui;
@@ -28,7 +29,8 @@ enum Format {
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let project = Project::read(ui, common)?;
-    let declaration = project.declaration().await?;
+    let mut declaration = project.declaration().await?;
+    declaration.identity_center = Switch::On;
     let (e, _) = project.wanted(&declaration);
     ui.result(match arguments.format {
         Format::Mermaid => mermaid(&e.shape),

@@ -23,7 +23,8 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let mut project = Project::open(ui, common, None).await?;
     let aws = project.connect().await?;
-    let declaration = project.declaration().await?;
+    let mut declaration = project.declaration().await?;
+    declaration.identity_center = project.identity_center(&aws, false).await?;
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &[]).await?;
     let asked = declared.stages.iter().filter(|s| common.stage.as_ref().is_none_or(|name| *name == s.name));

@@ -29,6 +29,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let aws = project.connect().await?;
     let mut declaration = project.declaration().await?;
     declaration.close_accounts = arguments.close_accounts;
+    declaration.identity_center = project.identity_center(&aws, false).await?;
     let mut e = Environment::default();
     match &common.stage {
         Some(name) => {

@@ -23,6 +23,7 @@ mod accounts;
 mod configured;
 mod everything;
 mod guards;
+mod people;
 mod profiles;
 mod running;
 

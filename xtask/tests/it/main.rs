@@ -4,5 +4,6 @@ mod access;
 mod bootstrap;
 mod config;
 mod deploy;
+mod people;
 mod tidy;
 mod world;

@@ -41,8 +41,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let ended = load.output().await.context("run the load")?;
     let load: Load = serde_json::from_slice(&ended.stdout).context("read what the load prints")?;
     let growth = load.memory_end_kib / load.memory_early_kib;
-    let requests =
-        format!("{} ({:.0} a second, {clients} clients)", load.requests, load.requests_per_second);
+    let requests = format!("{} ({:.0} a second, {clients} clients)", load.requests, load.requests_per_second);
     show(
         ui,
         common,
