@@ -115,7 +115,7 @@ pub(crate) async fn look<W>(environment: &Environment<W>, world: &W, options: &O
     Ok(Report::new(walk.shape, walk.learned, judgements))
 }
 
-/// Makes everything wanted stand and, if it does, everything retired go.
+/// Makes everything wanted stand and, if it does, everything retired go. What is used is only looked at.
 ///
 /// Fails only when the declaration itself is faulty: what happens to the entries is in the report.
 pub(crate) async fn reconcile<W>(
@@ -125,13 +125,12 @@ pub(crate) async fn reconcile<W>(
 ) -> Result<Done> {
     environment.check(&options.adopt)?;
     let walk = Walk::new(environment, world, options);
-    let (wanted, retired): (Vec<Node>, Vec<Node>) =
-        walk.shape.nodes().partition(|node| walk.is_wanted(*node));
+    let (wanted, others): (Vec<Node>, Vec<Node>) = walk.shape.nodes().partition(|node| walk.is_wanted(*node));
     let make = async {
         join_all(wanted.iter().map(|node| walk.settle(*node))).await;
         walk.clear_the_way(&wanted);
     };
-    tokio::join!(make, join_all(retired.iter().map(|node| walk.settle(*node))));
+    tokio::join!(make, join_all(others.iter().map(|node| walk.settle(*node))));
     let outcomes: Vec<Outcome> =
         walk.shape.nodes().filter_map(|node| walk.done[node.0].get().cloned()).collect();
     Ok(Report::new(walk.shape, walk.learned, outcomes))
@@ -177,7 +176,7 @@ impl<'a, W> Walk<'a, W> {
     }
 
     fn is_wanted(&self, node: Node) -> bool {
-        self.shape.entry(node).wanted
+        self.shape.entry(node).is_wanted()
     }
 
     fn holds(&self, holder: Node) -> String {

@@ -91,6 +91,16 @@ impl<'a> Names<'a> {
         format!("AppRunner{}EcrAccessRole", self.project)
     }
 
+    /// All roles of a stage's account.
+    pub(crate) fn roles(self, platform: Platform) -> Vec<String> {
+        match platform {
+            Platform::EcsExpress => {
+                vec![self.app_role(platform), self.execution_role(), self.infrastructure_role()]
+            }
+            Platform::AppRunner => vec![self.app_role(platform), self.access_role()],
+        }
+    }
+
     /// The service that runs the application.
     pub(crate) fn service(self) -> String {
         self.project.to_owned()

@@ -210,7 +210,7 @@ impl<T> Report<T> {
     pub(crate) fn new(shape: &Shape, learned: Learned, results: impl IntoIterator<Item = T>) -> Self {
         let lines = shape.nodes().zip(results).map(|(node, result)| {
             let entry = shape.entry(node);
-            Line { label: entry.label.clone(), wanted: entry.wanted, result }
+            Line { label: entry.label.clone(), wanted: entry.is_wanted(), result }
         });
         Self { lines: lines.collect(), learned }
     }

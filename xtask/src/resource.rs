@@ -151,6 +151,8 @@ pub(crate) enum State {
     Coming(String),
     /// Being deleted: it will be absent.
     Going(String),
+    /// Over, and it stays so for a time that nobody can shorten: nothing more can be asked of it.
+    Over(String),
     /// It will not become ready by itself. Found so, it is repaired once; after a change of ours it is the end.
     Failed(String),
 }

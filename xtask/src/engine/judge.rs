@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Walk, What, cause, set};
 use crate::diff::differences;
-use crate::graph::Node;
+use crate::graph::{Node, Wish};
 use crate::report::{After, Judgement, Scope};
 use crate::resource::{Busy, NotVisible, Sight, State};
 
@@ -51,26 +51,28 @@ impl<W> Walk<'_, W> {
         if self.options.stop.is_stopped() {
             return Some(Judgement::Interrupted);
         }
-        let retired = !self.is_wanted(node);
+        let unwanted = !self.is_wanted(node);
         let place = self.shape.place(node).filter(|place| !self.learned.has(*place))?;
         Some(match self.seen[place.0].get() {
             Some(Judgement::NotVisible(why)) => Judgement::NotVisible(why.clone()),
-            Some(Judgement::Foreign) if retired => Judgement::Foreign,
-            Some(Judgement::Absent | Judgement::Create) if retired => Judgement::Absent,
+            Some(Judgement::Foreign) if unwanted => Judgement::Foreign,
+            Some(Judgement::Absent | Judgement::Create) if unwanted => Judgement::Absent,
             Some(Judgement::After(cause)) => Judgement::After(cause.clone()),
             _ => Judgement::After(self.shape.label(place).clone()),
         })
     }
 
     fn judge(&self, node: Node, sight: Option<&Sight>) -> Judgement {
-        match (self.is_wanted(node), sight) {
-            (false, None) => Judgement::Absent,
-            (false, Some(sight)) => self.judge_retired(node, sight),
-            (true, None) => match self.desired(node) {
+        match (self.shape.entry(node).wish, sight) {
+            (Wish::Used | Wish::Retired, None) => Judgement::Absent,
+            (Wish::Used, Some(sight)) if sight.ours || self.object(node).shared() => Judgement::Same,
+            (Wish::Used, Some(_)) => Judgement::Foreign,
+            (Wish::Retired, Some(sight)) => self.judge_retired(node, sight),
+            (Wish::Wanted, None) => match self.desired(node) {
                 Err(judgement @ Judgement::Failed(_)) => judgement,
                 _ => Judgement::Create,
             },
-            (true, Some(sight)) => self.judge_wanted(node, sight),
+            (Wish::Wanted, Some(sight)) => self.judge_wanted(node, sight),
         }
     }
 
@@ -80,6 +82,7 @@ impl<W> Walk<'_, W> {
             _ if !sight.ours && object.shared() => Judgement::Kept("not ours, used as found".into()),
             _ if !sight.ours => Judgement::Foreign,
             (_, Some(why)) => Judgement::Kept(why),
+            (State::Over(why), None) => Judgement::Kept(why.clone()),
             (State::Going(why), None) => Judgement::Going(why.clone()),
             _ => Judgement::Delete,
         }
@@ -93,6 +96,7 @@ impl<W> Walk<'_, W> {
             _ if !sight.ours && !as_found && !adopted => Judgement::Foreign,
             State::Coming(why) => Judgement::Coming(why.clone()),
             State::Going(why) => Judgement::Going(why.clone()),
+            State::Over(reason) => Judgement::Failed(anyhow!("{reason}").into()),
             State::Failed(reason) if as_found => Judgement::Failed(anyhow!("{reason}").into()),
             State::Failed(reason) => Judgement::Repair(reason.clone()),
             State::Ready if as_found => Judgement::Same,

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Wait, Walk, What, cause, set};
 use crate::diff::one_line;
-use crate::graph::Node;
+use crate::graph::{Node, Wish};
 use crate::report::{Act, Judgement, Outcome, Scope};
 use crate::resource::{Busy, Sight};
 
@@ -80,10 +80,12 @@ impl<W> Walk<'_, W> {
             }
             return Ok(());
         }
-        if self.cleared.get().is_none() {
-            self.tell_waiting(node, Wait::Wanted, Instant::now());
+        if self.shape.entry(node).wish == Wish::Retired {
+            if self.cleared.get().is_none() {
+                self.tell_waiting(node, Wait::Wanted, Instant::now());
+            }
+            self.cleared.wait().await.clone()?;
         }
-        self.cleared.wait().await.clone()?;
         match self.shape.place(node) {
             Some(place) if !self.is_wanted(place) => drop(self.seen[place.0].wait().await),
             _ => {}

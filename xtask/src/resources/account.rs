@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::Unit;
 use super::organization::{AGAIN, NOT_IN_USE, tags_of};
 use crate::aws::{Access, Aws, Mark, explain, gone, read, wrote};
+use crate::config::{self, Config};
 use crate::graph::{Key, Node};
 use crate::report::Known;
 use crate::resource::{Busy, Cx, Lane, Resource, Seen, SeenBy, State};
@@ -94,7 +95,6 @@ impl Resource for Account {
         match (&self.origin, current) {
             (Origin::Given { .. }, _) => Ok(()),
             (Origin::Created { name, email }, None) => self.create(cx, name, email).await,
-            (Origin::Created { .. }, Some(Seen { state: State::Failed(reason), .. })) => bail!("{reason}"),
             (Origin::Created { .. }, Some(account)) => self.change(cx, account, desired).await,
         }
     }
@@ -152,8 +152,7 @@ impl Account {
         let id = account.id().context("the account has no id")?;
         let state = match account.state() {
             Some(AccountState::PendingClosure) => State::Going("AWS is closing it".to_owned()),
-            Some(AccountState::Suspended | AccountState::Closed) if self.close => return Ok(None),
-            Some(AccountState::Suspended | AccountState::Closed) => State::Failed(self.burnt(&account)),
+            Some(AccountState::Suspended | AccountState::Closed) => State::Over(self.burnt(&account)),
             Some(AccountState::PendingActivation) => State::Coming("AWS is activating it".to_owned()),
             _ => self.state(cx, id).await?,
         };
@@ -204,7 +203,10 @@ impl Account {
 
     fn burnt(&self, account: &Found) -> String {
         let (email, id) = (account.email().unwrap_or_default(), account.id().unwrap_or_default());
-        format!("account {id} with the e-mail address {email} is closed, and {ANOTHER}")
+        match self.close {
+            true => format!("{id} is closed; AWS removes it after 90 days, in which it can be reopened"),
+            false => format!("account {id} with the e-mail address {email} is closed, and {ANOTHER}"),
+        }
     }
 
     async fn create(&self, cx: &Cx<'_, Aws>, name: &str, email: &str) -> Result<()> {
@@ -312,7 +314,7 @@ fn refusal(reason: Option<&Reason>, email: &str) -> anyhow::Error {
 }
 
 async fn listed(cx: &Cx<'_, Aws>, since: Instant, email: &str) -> Result<Option<Found>> {
-    let accounts = accounts(cx, since).await?;
+    let accounts = accounts(cx.world, since).await?;
     Ok(accounts.iter().find(|account| has(account, email)).cloned())
 }
 
@@ -320,14 +322,63 @@ fn has(account: &Found, email: &str) -> bool {
     account.email().is_some_and(|found| found.eq_ignore_ascii_case(email))
 }
 
+/// An account of a project's stage that nothing declares.
+pub(crate) struct Stray {
+    pub(crate) id: String,
+    /// As `foothold.toml` called it.
+    pub(crate) label: String,
+    pub(crate) email: String,
+    pub(crate) stage: String,
+}
+
+/// The open accounts that were made for a stage of this project, and are not among those it declares.
+pub(crate) async fn strays(aws: &Aws, config: &Config, since: Instant) -> Result<Vec<Stray>> {
+    let mark = Mark { project: config.name.clone(), stage: None };
+    let mut strays = Vec::new();
+    for account in accounts(aws, since).await?.iter() {
+        let Some(label) = account.name().and_then(|name| name.strip_prefix(&config.names().account("")))
+        else {
+            continue;
+        };
+        let (id, email) = (account.id().unwrap_or_default(), account.email().unwrap_or_default());
+        let declared = |it: &config::Account| {
+            it.id.as_deref() == Some(id) || it.email.as_ref().is_some_and(|email| has(account, email))
+        };
+        if account.state() != Some(&AccountState::Active) || config.accounts().any(declared) {
+            continue;
+        }
+        let tags = tags_of(aws, id).await?;
+        let stage = tags.iter().find(|tag| tag.key() == Mark::STAGE).map(|tag| tag.value().to_owned());
+        let ours = mark.is_on(tags.iter().map(|tag| (tag.key(), tag.value())));
+        let (label, email) = (label.to_owned(), email.to_owned());
+        strays.extend(stage.filter(|_| ours).map(|stage| Stray { id: id.to_owned(), label, email, stage }));
+    }
+    Ok(strays)
+}
+
+/// Another project that has an account for what this one calls `label`, where this one has none.
+pub(crate) async fn namesake(aws: &Aws, project: &str, label: &str) -> Result<Option<String>> {
+    let ending = format!("-{label}");
+    for account in accounts(aws, Instant::now()).await?.iter() {
+        if account.name().is_some_and(|name| name.ends_with(&ending)) {
+            let tags = tags_of(aws, account.id().unwrap_or_default()).await?;
+            let other = tags.iter().find(|tag| tag.key() == Mark::PROJECT && tag.value() != project);
+            if let Some(other) = other {
+                return Ok(Some(other.value().to_owned()));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// All accounts of the organization, in one read for everyone who looks.
-async fn accounts(cx: &Cx<'_, Aws>, since: Instant) -> Result<Rc<Vec<Found>>> {
+async fn accounts(aws: &Aws, since: Instant) -> Result<Rc<Vec<Found>>> {
     let list = async || {
-        let request = cx.world.organizations().list_accounts().into_paginator().send();
+        let request = aws.organizations().list_accounts().into_paginator().send();
         let pages = read(request.collect::<Result<Vec<_>, _>>().await, &[NOT_IN_USE])?.unwrap_or_default();
         Ok(pages.into_iter().filter_map(|page| page.accounts).flatten().collect())
     };
-    cx.world.accounts.since(since, list).await
+    aws.accounts.since(since, list).await
 }
 
 /// All requests for accounts, in one read for everyone who waits for one.

@@ -159,3 +159,33 @@ async fn to_need_what_is_retired_is_a_fault() {
     let error = toys.check(&[]).unwrap_err().to_string();
     assert!(error.contains("toy `service` is wanted and needs toy `role`, which is retired"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_used_is_never_changed_and_what_is_retired_in_it_goes() {
+    let world = with_stage().await;
+    world.drift("account", |thing| thing.owned.colour = "blue".to_owned());
+    let mut toys = Toys::default();
+    toys.using(|toys| toys.add(toy("account")));
+    toys.using(|toys| toys.add(toy("never made")));
+    toys.retire(stage);
+    let done = reconcile(&toys, &world).await;
+    assert_eq!(told(&done), ["account Same", "never made Absent", "role Did(Delete)", "service Did(Delete)"]);
+    assert_eq!(
+        (world.writes(), done.exit_status()),
+        (vec!["delete service".into(), "delete role".into()], 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_used_and_not_there_or_not_ours_holds_nothing_of_ours() {
+    let (world, mut toys) = (World::default(), Toys::default());
+    world.someone_makes("theirs");
+    for name in ["theirs", "nowhere"] {
+        let place = toys.using(|toys| toys.add(toy(name)));
+        toys.retire(|toys| toys.add(toy(&format!("in {name}")).within(place)));
+    }
+    let expected = ["theirs Foreign", "in theirs Foreign", "nowhere Absent", "in nowhere Absent"];
+    assert_eq!(told(&look(&toys, &world).await), expected);
+    assert_eq!(told(&reconcile(&toys, &world).await), expected);
+    assert!(world.writes().is_empty());
+}
