@@ -116,24 +116,21 @@ impl Service {
     }
 }
 
-/// Declares everything; the stages for which `retired` holds as what should no longer exist.
-pub(crate) fn declare(
-    e: &mut Environment<Aws>,
-    from: &Declaration,
-    retired: impl Fn(&config::Stage) -> bool,
-) -> Declared {
+/// Declares everything.
+pub(crate) fn declare(e: &mut Environment<Aws>, from: &Declaration) -> Declared {
     let center = center(e, from);
-    let mut stages = Vec::new();
-    for declared in &from.config.stages {
-        stages.push(match retired(declared) {
-            true => e.retire(|e| stage(e, from, &center, declared)),
-            false => stage(e, from, &center, declared),
-        });
-    }
+    let stages = from.config.stages.iter().map(|declared| stage(e, from, &center, declared)).collect();
     Declared { center, stages }
 }
 
-fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
+/// Declares that these stages should no longer exist. What is not theirs alone is left as it is.
+pub(crate) fn retire(e: &mut Environment<Aws>, from: &Declaration, stages: &[config::Stage]) {
+    let center = e.using(|e| center(e, from));
+    e.retire(|e| stages.iter().for_each(|retired| drop(stage(e, from, &center, retired))));
+}
+
+/// Declares what belongs to no stage.
+pub(crate) fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
     let (names, mark) = (from.names(), from.mark(None));
     let organization = from.config.organization.then(|| e.add(Organization { mark: mark.clone() }));
     let identity_center = organization.and_then(|organization| identity_center(e, from, organization));
@@ -301,6 +298,11 @@ fn running(
             }))
         }
     };
+    let runs = match &service {
+        Service::Express(key) => key.learns(|service| service.image.clone()),
+        Service::AppRunner(key) => key.learns(|service| service.image.clone()),
+    };
+    e.add(LiveTag { repository: center.repository, stage: stage.name.clone(), runs });
     Running { account, service }
 }
 
@@ -339,9 +341,12 @@ pub(crate) fn member(config: &Config, declared: &config::Account, stage: Option<
     Account { label, origin, unit: None, access, region, mark, close: false }
 }
 
+/// The role that Organizations puts into every account it makes.
+pub(crate) const MEMBER_ROLE: &str = "OrganizationAccountAccessRole";
+
 /// The role to get in by: the one that an account is made with, where no other is named.
 fn role_of(declared: &config::Account) -> String {
-    declared.role.clone().unwrap_or_else(|| "OrganizationAccountAccessRole".to_owned())
+    declared.role.clone().unwrap_or_else(|| MEMBER_ROLE.to_owned())
 }
 
 fn profile(e: &mut Environment<Aws>, from: &Declaration, declared: &config::Account, account: Key<Account>) {

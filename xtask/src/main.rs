@@ -13,6 +13,7 @@ mod graph;
 mod image;
 mod interview;
 mod names;
+mod orphans;
 mod policy;
 mod probe;
 mod profiles;

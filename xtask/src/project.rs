@@ -5,19 +5,21 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use crate::Common;
 use crate::aws::{Aws, Reach};
 use crate::commands::sandbox;
 use crate::config::{Config, FILE, write};
 use crate::engine::{self, Options, Stop};
-use crate::environment::{Declaration, Declared, Switch, declare};
+use crate::environment::{self, Center, Declaration, Declared, Switch, declare};
 use crate::graph::Environment;
 use crate::image::{self, Builder, BuilderKind, Linkage, Source};
 use crate::interview::{self, Answers, Surroundings};
+use crate::orphans;
 use crate::policy;
 use crate::profiles;
-use crate::report::{Done, Plan};
+use crate::report::{Done, Judgement, Plan};
 use crate::resource::NotVisible;
 use crate::resources::{ImageSource, identity_center};
 use crate::ui::Ui;
@@ -31,6 +33,8 @@ pub(crate) struct Project<'u> {
     pub(crate) common: Common,
     pub(crate) workspace: Workspace,
     pub(crate) config: Config,
+    /// Whether `foothold.toml` was written by this run.
+    pub(crate) new: bool,
     pub(crate) reach: Reach,
     /// Factor on all pauses: the sandbox's time runs faster.
     pub(crate) pace: f64,
@@ -46,13 +50,14 @@ impl<'u> Project<'u> {
         if common.sandbox {
             workspace = workspace.sandboxed()?;
         }
+        let new = !workspace.foothold.exists();
         let config = read_config(ui, common, &workspace, answers)?;
         let (reach, pace) = match common.sandbox {
             true => sandbox::reach(ui, &workspace, &config.region).await?,
             false => (Reach::new(common.profile.clone(), &config.region), common.pace.unwrap_or(1.0)),
         };
         workspace.contents(&config)?;
-        Ok(Self { ui, common: common.clone(), workspace, config, reach, pace, stop })
+        Ok(Self { ui, common: common.clone(), workspace, config, new, reach, pace, stop })
     }
 
     /// Reads and checks the files, and goes nowhere.
@@ -64,7 +69,16 @@ impl<'u> Project<'u> {
         }
         let config = Config::load(&workspace.foothold)?;
         let reach = Reach::new(common.profile.clone(), &config.region);
-        Ok(Self { ui, common: common.clone(), workspace, config, reach, pace: 1.0, stop: Stop::default() })
+        Ok(Self {
+            ui,
+            common: common.clone(),
+            workspace,
+            config,
+            new: false,
+            reach,
+            pace: 1.0,
+            stop: Stop::default(),
+        })
     }
 
     /// AWS, after it has proved that the management account is the one that `foothold.toml` names.
@@ -213,10 +227,31 @@ impl<'u> Project<'u> {
         ExitCode::from(done.exit_status())
     }
 
+    /// What is still there of stages that `foothold.toml` no longer declares, after a look begun at `since`.
+    pub(crate) async fn orphaned(
+        &self,
+        aws: &Aws,
+        from: &Declaration,
+        center: &Center,
+        plan: &Plan,
+        since: Instant,
+    ) -> Result<Option<Plan>> {
+        let stages = orphans::find(aws, &self.config, center, plan, since).await?;
+        if stages.is_empty() {
+            return Ok(None);
+        }
+        let mut e = Environment::default();
+        environment::retire(&mut e, from, &stages);
+        let plan = self.look(&e, aws, &[]).await?;
+        let stays =
+            |result: &Judgement| matches!(result, Judgement::Same | Judgement::Absent | Judgement::Kept(_));
+        Ok(plan.lines.iter().any(|line| !stays(&line.result)).then_some(plan))
+    }
+
     /// The whole environment, all of it wanted.
     pub(crate) fn wanted(&self, from: &Declaration) -> (Environment<Aws>, Declared) {
         let mut e = Environment::default();
-        let declared = declare(&mut e, from, |_| false);
+        let declared = declare(&mut e, from);
         (e, declared)
     }
 }

@@ -3,18 +3,22 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
+use tokio::time::Instant;
 
 use crate::Common;
 use crate::aws::Aws;
-use crate::environment::{Declared, Switch};
+use crate::config::{Config, FILE};
+use crate::environment::{self, Declared, Switch};
 use crate::estimate;
 use crate::graph::Shape;
 use crate::image::BuilderKind;
 use crate::interview::Answers;
+use crate::orphans;
 use crate::project::Project;
 use crate::report::{DONE, Done, INTERRUPTED, Judgement, Plan};
+use crate::resources::account;
 use crate::ui::{Ui, text};
 
 /// Make everything that foothold.toml declares, and prove that it runs.
@@ -28,6 +32,12 @@ pub(crate) struct Arguments {
     /// Take over something of that name that is not ours. Repeatable.
     #[arg(long, value_name = "KIND/NAME")]
     adopt: Vec<String>,
+    /// Delete, too, what foothold.toml no longer declares: stages that were removed from it.
+    #[arg(long)]
+    prune: bool,
+    /// This is another project beside that one in the same organization, and not that one renamed.
+    #[arg(long, value_name = "PROJECT")]
+    beside: Option<String>,
     /// What builds the image; chosen by what this machine has.
     #[arg(long, value_enum)]
     builder: Option<BuilderKind>,
@@ -44,8 +54,17 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         Switch::Off if arguments.wait && project.config.organization => Switch::Awaited,
         found => found,
     };
-    let (e, declared) = project.wanted(&declaration);
-    let plan = project.look(&e, &aws, &arguments.adopt).await?;
+    let since = Instant::now();
+    let (mut e, declared) = project.wanted(&declaration);
+    let mut plan = project.look(&e, &aws, &arguments.adopt).await?;
+    if let Some(Judgement::Create | Judgement::After(_)) = plan.of(&declared.center.account) {
+        refuse_another_name(&project, &aws, arguments.beside.as_deref()).await?;
+    }
+    if arguments.prune {
+        let orphans = orphans::find(&aws, &project.config, &declared.center, &plan, since).await?;
+        environment::retire(&mut e, &declaration, &orphans);
+        plan = project.look(&e, &aws, &arguments.adopt).await?;
+    }
     ui.say(text::plan(&plan, ui.verbose));
     if project.stop.is_stopped() {
         return Ok(ExitCode::from(INTERRUPTED));
@@ -56,7 +75,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         return Ok(ExitCode::from(plan.exit_status(false)));
     }
     ui.say(before(&e.shape, &plan));
-    if !ui.confirm("Do this?", common.yes)? {
+    if !confirmed(&project, &plan)? {
         ui.say("Nothing was changed.");
         return Ok(ExitCode::from(DONE));
     }
@@ -76,6 +95,35 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         ui.json(&serde_json::json!({"stage": stage, "url": url}));
     }
     Ok(status)
+}
+
+/// A yes; where stages go of which nobody knows any more whether they were protected, the project's name.
+fn confirmed(project: &Project, plan: &Plan) -> Result<bool> {
+    let (common, name) = (&project.common, &project.config.name);
+    match plan.count(|it| matches!(it, Judgement::Delete)) {
+        0 => project.ui.confirm("Do this?", common.yes),
+        _ => {
+            let question = "What is deleted cannot be brought back.";
+            project.ui.confirm_name(question, name, common.confirm.as_deref())
+        }
+    }
+}
+
+/// The name is fixed by the first bootstrap: under another one, everything would be made a second time.
+async fn refuse_another_name(project: &Project<'_>, aws: &Aws, beside: Option<&str>) -> Result<()> {
+    let Config { name, config, organization, .. } = &project.config;
+    if project.new || !organization {
+        return Ok(());
+    }
+    match account::namesake(aws, name, &config.label).await? {
+        Some(other) if beside != Some(other.as_str()) => bail!(
+            "{FILE} says `name = \"{name}\"`, of which nothing is there, and the organization has {other} with a \
+             `{}` account of its own: a name is fixed by the first bootstrap; set `name = \"{other}\"` again, or, \
+             if {name} is to stand beside it, pass `--beside {other}`",
+            config.label
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// What to know before saying yes.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use tokio::time::Instant;
 
 use crate::Common;
 use crate::project::Project;
@@ -25,11 +26,15 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let aws = project.connect().await?;
     let mut declaration = project.declaration().await?;
     declaration.identity_center = project.identity_center(&aws, true).await?;
-    let (e, _) = project.wanted(&declaration);
+    let since = Instant::now();
+    let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &arguments.adopt).await?;
+    let orphaned = project.orphaned(&aws, &declaration, &declared.center, &plan, since).await?;
     match common.json {
-        true => ui.json(&plan.lines),
-        false => ui.result(text::plan(&plan, ui.verbose)),
+        true => {
+            ui.json(&plan.lines.iter().chain(orphaned.iter().flat_map(|it| &it.lines)).collect::<Vec<_>>())
+        }
+        false => ui.result(text::plan(&plan, ui.verbose) + &text::orphaned(orphaned.as_ref())),
     }
     Ok(ExitCode::from(plan.exit_status(arguments.check)))
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use tokio::time::Instant;
 
 use crate::Common;
 use crate::environment::DeclaredStage;
@@ -26,12 +27,20 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let mut declaration = project.declaration().await?;
     declaration.identity_center = project.identity_center(&aws, false).await?;
     let (e, declared) = project.wanted(&declaration);
+    let since = Instant::now();
     let plan = project.look(&e, &aws, &[]).await?;
+    let orphaned = project.orphaned(&aws, &declaration, &declared.center, &plan, since).await?;
     let asked = declared.stages.iter().filter(|s| common.stage.as_ref().is_none_or(|name| *name == s.name));
     let stages = futures::future::join_all(asked.map(|stage| of(stage, &plan))).await;
     match common.json {
-        true => ui.json(&serde_json::json!({"stages": stages, "resources": plan.lines})),
-        false => ui.result(screen(&project, &declared.center.account, &stages, &plan)),
+        true => {
+            let orphaned = orphaned.as_ref().map(|it| &it.lines);
+            ui.json(&serde_json::json!({"stages": stages, "resources": plan.lines, "orphaned": orphaned}));
+        }
+        false => {
+            let screen = screen(&project, &declared.center.account, &stages, &plan);
+            ui.result(screen + &text::orphaned(orphaned.as_ref()));
+        }
     }
     Ok(ExitCode::from(plan.exit_status(arguments.check)))
 }

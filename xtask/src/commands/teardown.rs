@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use tokio::time::Instant;
 
 use crate::Common;
 use crate::aws::Aws;
 use crate::config::Stage;
-use crate::environment::declare;
+use crate::environment::{self, Declaration, declare};
 use crate::graph::Environment;
+use crate::orphans;
 use crate::project::Project;
 use crate::report::{DONE, Plan};
 use crate::ui::{Ui, text};
@@ -22,6 +24,9 @@ pub(crate) struct Arguments {
     /// Close the accounts, too. A closed account can be reopened for 90 days; then it is gone.
     #[arg(long)]
     close_accounts: bool,
+    /// Delete only what foothold.toml no longer declares: stages that were removed from it.
+    #[arg(long, conflicts_with = "stage")]
+    orphans: bool,
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
@@ -30,21 +35,14 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let mut declaration = project.declaration().await?;
     declaration.close_accounts = arguments.close_accounts;
     declaration.identity_center = project.identity_center(&aws, false).await?;
-    let mut e = Environment::default();
-    match &common.stage {
-        Some(name) => {
-            project.config.stage(Some(name))?;
-            declare(&mut e, &declaration, |stage| stage.name == *name);
-        }
-        None => drop(e.retire(|e| declare(e, &declaration, |_| true))),
-    }
+    let e = retired(&project, &aws, &declaration, arguments.orphans).await?;
     let plan = project.look(&e, &aws, &[]).await?;
     ui.say(text::plan(&plan, ui.verbose));
     if plan.is_settled() {
         ui.say(left(&project, &plan));
         return Ok(ExitCode::from(plan.exit_status(false)));
     }
-    if !confirmed(&project)? {
+    if !confirmed(&project, arguments.orphans)? {
         ui.say("Nothing was changed.");
         return Ok(ExitCode::from(DONE));
     }
@@ -54,12 +52,37 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     Ok(status)
 }
 
-/// Protected stages ask for a name: the stage's, or the project's when everything goes.
-fn confirmed(project: &Project) -> Result<bool> {
+/// What is to go: one stage, what `foothold.toml` no longer declares, or that and everything that it does.
+async fn retired(
+    project: &Project<'_>,
+    aws: &Aws,
+    declaration: &Declaration,
+    only_orphans: bool,
+) -> Result<Environment<Aws>> {
+    let mut e = Environment::default();
+    if let Some(name) = &project.common.stage {
+        let stage = project.config.stage(Some(name))?.clone();
+        environment::retire(&mut e, declaration, &[stage]);
+        return Ok(e);
+    }
+    let (mut place, since) = (Environment::default(), Instant::now());
+    let center = place.using(|e| environment::center(e, declaration));
+    let plan = project.look(&place, aws, &[]).await?;
+    let orphans = orphans::find(aws, &project.config, &center, &plan, since).await?;
+    if !only_orphans {
+        e.retire(|e| drop(declare(e, declaration)));
+    }
+    environment::retire(&mut e, declaration, &orphans);
+    Ok(e)
+}
+
+/// Protected stages ask for a name: the stage's, or the project's when more than one goes. Nobody knows any more
+/// whether a stage that is not declared was protected.
+fn confirmed(project: &Project, orphans: bool) -> Result<bool> {
     let (config, common) = (&project.config, &project.common);
     let concerned = |stage: &&Stage| common.stage.as_ref().is_none_or(|name| *name == stage.name);
-    let protected =
-        config.stages.iter().filter(concerned).any(|stage| stage.protected && stage.account.is_some());
+    let protected = orphans
+        || config.stages.iter().filter(concerned).any(|stage| stage.protected && stage.account.is_some());
     let name = common.stage.as_ref().unwrap_or(&config.name);
     if common.yes && !protected {
         return Ok(true);

@@ -1,9 +1,9 @@
 //! An AppConfig environment: where one stage's configuration is deployed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Result;
-use aws_sdk_appconfig::types::DeletionProtectionCheck;
+use aws_sdk_appconfig::types::{DeletionProtectionCheck, Environment};
 use serde::Serialize;
 
 use super::Application;
@@ -51,10 +51,7 @@ impl Resource for ConfigurationEnvironment {
 
     async fn observe(&self, cx: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
         let application = cx.known.of(&self.application)?;
-        let request = application.client().list_environments().application_id(&application.id);
-        let found = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let found = read(found, &[ABSENT])?.unwrap_or_default();
-        let named = found.into_iter().filter(|it| it.name() == Some(&self.name));
+        let named = listed(application).await?.into_iter().filter(|it| it.name() == Some(&self.name));
         let named: Vec<String> = named.filter_map(|it| it.id).collect();
         let path = |id: &str| path(&application.id, id);
         let Some((id, ours)) = application.tagging().lowest(&self.mark, &named, path).await? else {
@@ -100,6 +97,32 @@ impl Learned {
     pub(super) async fn tags(&self) -> Result<HashMap<String, String>> {
         self.application.tagging().tags(&path(&self.application.id, &self.id)).await
     }
+}
+
+/// The stages of a project's environments that are not `declared`, by their tags.
+pub(crate) async fn strays(
+    application: &Home,
+    project: &str,
+    declared: &BTreeSet<&str>,
+) -> Result<Vec<String>> {
+    let mut stages = Vec::new();
+    for found in listed(application).await? {
+        let (Some(id), Some(name)) = (found.id(), found.name()) else { continue };
+        if declared.contains(name) {
+            continue;
+        }
+        let tags = application.tagging().tags(&path(&application.id, id)).await?;
+        let mark = Mark { project: project.to_owned(), stage: None };
+        let ours = mark.is_on(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        stages.extend(ours.then(|| name.to_owned()));
+    }
+    Ok(stages)
+}
+
+async fn listed(application: &Home) -> Result<Vec<Environment>> {
+    let request = application.client().list_environments().application_id(&application.id);
+    let found = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    Ok(read(found, &[ABSENT])?.unwrap_or_default())
 }
 
 /// As it stands in its ARN.

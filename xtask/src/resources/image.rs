@@ -1,6 +1,7 @@
 //! The app's first image in the repository.
 //!
-//! Bootstrap brings the first one only, later ones are `deploy`'s: any image of ours that is there will do.
+//! Bootstrap brings the first one only, later ones are `deploy`'s: any image that a stage runs will do. One that no
+//! stage ever ran is of no use when the source has changed since.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -73,7 +74,8 @@ impl Resource for Image {
 
     async fn observe(&self, cx: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
         let images = self.images(cx).await?;
-        let best = images.iter().max_by_key(|it| (tagged(it, &self.tag), tagged(it, LIVE), pushed(it)));
+        let usable = images.iter().filter(|it| tagged(it, &self.tag) || tagged(it, LIVE));
+        let best = usable.max_by_key(|it| (tagged(it, &self.tag), tagged(it, LIVE), pushed(it)));
         let Some(digest) = best.and_then(ImageDetail::image_digest) else { return Ok(None) };
         let uri = &cx.known.of(&self.repository)?.uri;
         let learned = Learned { reference: format!("{uri}@{digest}") };
@@ -119,7 +121,7 @@ impl Resource for Image {
 
 /// Tags of what is made from a source, and of what a stage runs.
 const SOURCE: &str = "src-";
-const LIVE: &str = "live-";
+pub(super) const LIVE: &str = "live-";
 /// How many images ECR deletes in one request.
 const AT_ONCE: usize = 100;
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Account;
-use crate::aws::{Aws, Mark, explain, gone, read, wrote};
+use crate::aws::{Aws, Door, Mark, explain, gone, read, wrote};
 use crate::graph::{Input, Key, Node};
 use crate::policy::{canonical, canonical_text};
 use crate::report::Known;
@@ -28,6 +28,13 @@ pub(crate) struct Role {
     pub(crate) inline: Vec<(String, Input<Value>)>,
     /// ARNs of policies that AWS manages.
     pub(crate) attached: Vec<String>,
+}
+
+/// The names of all roles under a path.
+pub(crate) async fn names(door: &Door, path: &str) -> Result<Vec<String>> {
+    let found = door.iam().list_roles().path_prefix(path).into_paginator().items().send();
+    let found = read(found.collect::<Result<Vec<_>, _>>().await, &[])?.unwrap_or_default();
+    Ok(found.into_iter().map(|role| role.role_name).collect())
 }
 
 /// Documents in the canonical form, in which equal ones look equal.

@@ -27,6 +27,14 @@ pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
     text + &counts(plan)
 }
 
+/// What `foothold.toml` no longer declares and is still there, as an end of a plan.
+pub(crate) fn orphaned(found: Option<&Plan>) -> String {
+    found.map_or_else(String::new, |found| {
+        let list = plan(found, false);
+        format!("\n\nNo longer in foothold.toml; `cargo xtask teardown --orphans` deletes it:\n\n{list}")
+    })
+}
+
 fn is_quiet(judgement: &Judgement) -> bool {
     matches!(judgement, Judgement::Same | Judgement::Absent)
 }

@@ -1,7 +1,6 @@
 //! A configuration that is changed centrally, watched until the app has it, and taken back.
 
-use crate::world::{self, Ended, FOOTHOLD, World, get};
-use sandbox::record::Record;
+use crate::world::{self, Ended, FOOTHOLD, World, get, writes_of};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -48,11 +47,6 @@ async fn listed(url: &str) -> (usize, String) {
     (body["services"].as_array().expect("services").len(), version["configuration"].to_string())
 }
 
-fn writes(requests: &[Record]) -> Vec<&str> {
-    let writes = requests.iter().filter(|request| !sandbox::faults::reads(&request.operation));
-    writes.map(|request| request.operation.as_str()).filter(|it| *it != "GetCallerIdentity").collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn changed_seen_and_taken_back() {
     let (world, url) = one_stage().await;
@@ -90,11 +84,11 @@ async fn the_same_content_again_makes_nothing_new() {
     let (world, _) = one_stage().await;
     let (same, requests) = world.requests_of(world.xtask(&set("intResultLimit=10"))).await;
     same.good().says("already");
-    assert_eq!(writes(&requests), [""; 0]);
+    assert_eq!(writes_of(&requests), [""; 0]);
     world.xtask(&set("intResultLimit=4")).await.good();
     let (back, requests) = world.requests_of(world.xtask(&set("intResultLimit=10"))).await;
     back.good();
-    assert_eq!(writes(&requests), ["StartDeployment"], "the version is there already");
+    assert_eq!(writes_of(&requests), ["StartDeployment"], "the version is there already");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,7 +110,7 @@ async fn bad_input_uploads_nothing_and_leaves_the_file() {
         let (refused, requests) = world.requests_of(world.xtask(&arguments)).await;
         assert_eq!(refused.status, 1, "{arguments:?}: {refused:?}");
         refused.says(said);
-        assert_eq!(writes(&requests), [""; 0], "{arguments:?}");
+        assert_eq!(writes_of(&requests), [""; 0], "{arguments:?}");
         assert_eq!(world.read("app/config/development.json"), file);
     }
     world.write("app/config/development.json", "{\n  \"intResultLimit\": 1,,\n}");

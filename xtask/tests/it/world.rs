@@ -122,6 +122,16 @@ impl World {
         (ended, self.sandbox.requests().into_iter().filter(ours).collect())
     }
 
+    /// A static program of this one source file.
+    pub(crate) fn program(&self, name: &str, source: &str) -> PathBuf {
+        self.write(name, source);
+        let (source, program) = (self.file(name), self.file(name).with_extension("program"));
+        let mut rustc = Command::new("rustc");
+        rustc.args(["-C", "target-feature=+crt-static", "-O", "-o"]).arg(&program).arg(source);
+        assert!(rustc.status().expect("run rustc").success(), "compile {name}");
+        program
+    }
+
     /// What exists, with what nobody promises to take away left out.
     pub(crate) fn snapshot(&self) -> Value {
         self.sandbox.snapshot()
@@ -147,6 +157,33 @@ impl Ended {
     pub(crate) fn url(&self) -> String {
         let word = self.stderr.split_whitespace().find(|w| w.starts_with("http://127.0.0.1"));
         word.unwrap_or_else(|| panic!("no URL in:\n{}", self.stderr)).to_owned()
+    }
+}
+
+/// The operations that change something, of what was asked of AWS.
+pub(crate) fn writes_of(requests: &[sandbox::record::Record]) -> Vec<&str> {
+    let writes = requests.iter().filter(|request| !sandbox::faults::reads(&request.operation));
+    writes
+        .map(|request| request.operation.as_str())
+        .filter(|it| !["GetCallerIdentity", "AssumeRole"].contains(it))
+        .collect()
+}
+
+/// A rule by which everybody is denied everything, to be narrowed down.
+pub(crate) fn denied() -> sandbox::faults::Rule {
+    let kind = sandbox::faults::Kind::Denied;
+    let (service, operation, account, writes, times, chance) = Default::default();
+    sandbox::faults::Rule {
+        service,
+        operation,
+        account,
+        writes,
+        skip: 0,
+        times,
+        chance,
+        kind,
+        seen: 0,
+        hit: 0,
     }
 }
 

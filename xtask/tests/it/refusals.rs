@@ -1,0 +1,83 @@
+//! What is refused, and what a refusal says to do; and a service that does not come up.
+
+use crate::world::{self, FOOTHOLD, get, writes_of};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_region_or_name_is_refused_with_what_to_do() {
+    let world = world::start().await;
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    for (changed, said) in [
+        (FOOTHOLD.replace("eu-west-1", "eu-central-1"), "set `region = \"eu-west-1\"` again"),
+        (FOOTHOLD.replace("ListServices", "Shop"), "set `name = \"ListServices\"` again"),
+    ] {
+        world.write("foothold.toml", &changed);
+        let (refused, requests) = world.requests_of(world.xtask(&["bootstrap", "--yes"])).await;
+        assert_eq!(refused.status, 1, "{refused:?}");
+        refused.says(said);
+        assert_eq!(writes_of(&requests), [] as [&str; 0]);
+    }
+    // A second project beside the first is no renaming.
+    world.xtask(&["bootstrap", "--yes", "--beside", "ListServices"]).await.good().says("Shop runs.");
+    world.write("foothold.toml", FOOTHOLD);
+    world.xtask(&["plan", "--check"]).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn app_runner_serves_old_customers_and_refuses_new_ones_clearly() {
+    let on_app_runner = FOOTHOLD.replace("[config]", "platform = \"app-runner\"\n\n[config]");
+    let world = world::start_with(|options| {
+        options.settings.app_runner_customers = vec!["aws+listservices-dev@example.com".to_owned()];
+    })
+    .await;
+    world.write("foothold.toml", &on_app_runner);
+    let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    assert!(get(&url).await.1.contains("\"stage\":\"development\""));
+    world.xtask(&["bootstrap", "--yes"]).await.good().says("unchanged");
+    world.xtask(&["teardown", "--yes"]).await.good();
+    assert_ne!(get(&url).await.0, 200);
+
+    let world = world::start().await;
+    world.write("foothold.toml", &on_app_runner);
+    let refused = world.xtask(&["bootstrap", "--yes"]).await;
+    assert_eq!(refused.status, 1);
+    refused.says("App Runner").says("ecs-express");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_does_not_come_up_shows_its_last_words_and_comes_up_when_mended() {
+    let world = world::start().await;
+    // A program that runs and ends with a word, instead of one that serves.
+    let broken =
+        world.program("broken.rs", "fn main() { println!(\"no cheese today\"); std::process::exit(7) }");
+    let broken = broken.display().to_string();
+    let failed = world.xtask(&["bootstrap", "--yes", "--binary", &broken]).await;
+    assert_eq!(failed.status, 1, "{failed:?}");
+    failed
+        .says("service `ListServices` in account `dev`")
+        .says("no cheese today")
+        .says("cargo xtask bootstrap");
+    world.xtask(&["logs", "--stage", "development"]).await.says("no cheese today");
+    let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    assert_eq!(get(&url).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_a_member_account_and_nobody_at_all_are_refused_before_anything_is_written() {
+    let world = world::start().await;
+    let root = sandbox::services::iam::root_keys(&world.sandbox.world());
+    let (refused, requests) = world
+        .requests_of(world.xtask_as(&["bootstrap", "--yes"], &root.access_key_id, &root.secret_access_key))
+        .await;
+    assert_eq!(refused.status, 1);
+    refused.says("root cannot assume roles").says("Create user");
+    assert_eq!(writes_of(&requests), [] as [&str; 0]);
+
+    let refused = world.xtask_as(&["bootstrap", "--yes"], "AKIAIOSFODNN7EXAMPLE", "nonsense").await;
+    assert_eq!(refused.status, 1);
+    refused.says("InvalidClientTokenId");
+
+    world.write("foothold.toml", &format!("{FOOTHOLD}\n[management]\naccount_id = \"123456789012\"\n"));
+    let refused = world.xtask(&["bootstrap", "--yes"]).await;
+    assert_eq!(refused.status, 1);
+    refused.says("the management account is 123456789012, and these credentials are of account 999999999999");
+}

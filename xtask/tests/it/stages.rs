@@ -1,0 +1,113 @@
+//! Stages come and go: an account added later, one that exists already, a stage that is no longer in the file.
+
+use crate::hand::Hand;
+use crate::world::{self, FOOTHOLD, get, writes_of};
+
+const TESTING: &str = "[[stage]]\nname = \"testing\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_gets_its_account_later_and_leaves_again_when_it_is_told_to() {
+    let world = world::start().await;
+    let dev = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    let with_account = FOOTHOLD.replace(TESTING, &format!("{TESTING}account = \"test\"\n"));
+    world.write("foothold.toml", &with_account);
+    let refused = world.xtask(&["plan"]).await;
+    assert_eq!(refused.status, 0, "{refused:?}");
+    refused.says("Account test").says("after account `test`");
+    let (added, requests) = world.requests_of(world.xtask(&["bootstrap", "--yes"])).await;
+    let test = added.good().stderr.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some("testing")).then(|| words.next().map(str::to_owned))?
+    });
+    let test = test.expect("the URL of testing");
+    assert!(!writes_of(&requests).iter().any(|it| it.starts_with("Update") || it.starts_with("Delete")));
+    assert!(get(&test).await.1.contains("\"stage\":\"testing\""));
+
+    // Removed from the file, it is shown and goes on running, until its removal is asked for.
+    world.write("foothold.toml", &FOOTHOLD.replace(TESTING, ""));
+    let plan = world.xtask(&["plan", "--check"]).await.good();
+    plan.says("No longer in foothold.toml").says("- service ListServices").says("Account test");
+    world.xtask(&["status"]).await.good().says("No longer in foothold.toml");
+    let (second, requests) = world.requests_of(world.xtask(&["bootstrap", "--yes"])).await;
+    second.good();
+    assert_eq!(writes_of(&requests), [] as [&str; 0]);
+    assert_eq!(get(&test).await.0, 200);
+
+    let unsure = world.xtask(&["teardown", "--orphans", "--yes"]).await;
+    assert_eq!(unsure.status, 1);
+    unsure.says("pass --confirm ListServices");
+    world.xtask(&["teardown", "--orphans", "--confirm", "ListServices"]).await.good();
+    assert_ne!(get(&test).await.0, 200);
+    assert_eq!(get(&dev).await.0, 200);
+    let plan = world.xtask(&["plan", "--check"]).await.good();
+    assert!(!plan.stdout.contains("No longer in foothold.toml"), "{}", plan.stdout);
+    let left = aws_sdk_iam::Client::new(&Hand::of(&world).await.within("listservices-test").await);
+    let left = left.list_roles().path_prefix("/foothold/").send().await.expect("a list");
+    assert!(left.roles().is_empty(), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_left_the_file_is_pruned_by_the_bootstrap_that_is_told_to() {
+    let world = world::start().await;
+    let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    world.write(
+        "foothold.toml",
+        &FOOTHOLD.replace("development", "integration").replace("\"dev\"", "\"int\""),
+    );
+    world.write("app/config/integration.json", &world.read("app/config/development.json"));
+    let pruned = world.xtask(&["bootstrap", "--prune", "--yes", "--confirm", "ListServices"]).await.good();
+    pruned.says("service `ListServices` in account `dev`: deleted");
+    assert_ne!(get(&url).await.0, 200);
+    world.xtask(&["plan", "--check"]).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_stage_is_torn_down_and_the_rest_is_not_touched() {
+    let world = world::start().await;
+    let with_account = FOOTHOLD.replace(TESTING, &format!("{TESTING}account = \"test\"\n"));
+    world.write("foothold.toml", &with_account);
+    let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    // A drift elsewhere is not the business of a teardown.
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&Hand::of(&world).await.within("listservices-dev").await);
+    let request = logs.put_retention_policy().log_group_name("/foothold/ListServices/development");
+    request.retention_in_days(1).send().await.expect("a drift");
+    let (gone, requests) = world.requests_of(world.xtask(&["teardown", "--stage", "testing", "--yes"])).await;
+    gone.good().says("Nothing of stage testing of ListServices is left");
+    let other: Vec<&str> = writes_of(&requests)
+        .into_iter()
+        .filter(|it| !["Delete", "Detach", "BatchDelete"].iter().any(|verb| it.starts_with(verb)))
+        // Its environment's deployments stay in AppConfig's memory: that they are past is told by a tag.
+        .filter(|it| *it != "TagResource")
+        .collect();
+    assert_eq!(other, [] as [&str; 0]);
+    assert_eq!(get(&url).await.0, 200);
+    world.xtask(&["plan"]).await.good().says("~ log group /foothold/ListServices/development");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_that_exist_are_used_and_stay_as_they_are() {
+    let world = world::start().await;
+    let hand = Hand::of(&world).await;
+    let organizations = aws_sdk_organizations::Client::new(&hand.admin);
+    organizations.create_organization().send().await.expect("an organization");
+    world.sandbox.advance(7200.0);
+    for name in ["central", "one"] {
+        let request = organizations.create_account().account_name(name).email(format!("{name}@example.org"));
+        request.send().await.expect("an account");
+        world.sandbox.advance(3600.0);
+    }
+    let (central, one) = (hand.account("central").await, hand.account("one").await);
+    let before = world.snapshot()["organizations"].clone();
+    world.write(
+        "foothold.toml",
+        &format!(
+            "name = \"ListServices\"\nregion = \"eu-west-1\"\norganization = false\n\n[config]\naccount_id = \
+             \"{central}\"\n\n[[stage]]\nname = \"development\"\naccount_id = \"{one}\"\n"
+        ),
+    );
+    let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    assert_eq!(get(&url).await.0, 200);
+    world.xtask(&["teardown", "--yes", "--close-accounts"]).await.good();
+    assert_eq!(world.snapshot()["organizations"], before);
+    world.xtask(&["plan"]).await.good().says("to create");
+}
