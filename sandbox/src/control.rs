@@ -20,6 +20,7 @@ pub fn answer(shared: &Shared, path: &str, parts: &Parts, body: &[u8]) -> Reply 
 }
 
 fn act(shared: &Shared, path: &str, method: &str, body: &[u8]) -> Result<Value> {
+    shared.world().unsaved |= method == "POST";
     let (path, name) = path.split_once('/').unwrap_or((path, ""));
     match (method, path) {
         ("GET", "status") => Ok(status(shared)),

@@ -19,13 +19,13 @@ struct Arguments {
     /// Where everything is kept.
     #[arg(long, default_value = "target/sandbox")]
     directory: PathBuf,
-    /// The loopback port; 0 lets the kernel choose.
+    /// The loopback port; 0: where it was, or the kernel chooses.
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// How many seconds of AWS's waiting pass in one second.
     #[arg(long, default_value_t = 60.0)]
     scale: f64,
-    /// The Region that the printed configuration names.
+    /// The Region that the printed configuration of a new sandbox names.
     #[arg(long, default_value = "eu-west-1")]
     region: String,
     /// An account (id or e-mail address) that used App Runner before it closed to new customers. Repeatable.
@@ -79,14 +79,14 @@ async fn serve(arguments: Arguments) -> Result<()> {
         identity_center: arguments.identity_center,
         ..Settings::default()
     };
-    let options = Options { port: arguments.port, scale: arguments.scale, settings, directory };
+    let options = Options { port: arguments.port, scale: arguments.scale, settings, directory, keep: true };
     let sandbox = Sandbox::start(options).await?;
     let description = describe(&sandbox);
     write_files(&sandbox, &description)?;
     say(&description);
     wait(arguments.until_stdin_ends).await?;
     let directory = sandbox.world().settings.directory.clone();
-    sandbox.stop().await;
+    sandbox.stop().await?;
     std::fs::remove_file(directory.join("sandbox.json")).context("remove sandbox.json")
 }
 

@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::control;
 use crate::fault::Fault;
 use crate::faults::{self, Kind, Rule, Seen};
+use crate::keep;
 use crate::latency::Latency;
 use crate::record::{Record, Recorder};
 use crate::registry;
@@ -101,7 +102,9 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Re
         return Ok(respond(task_credentials(&shared, token)));
     }
     let query = parts.uri.query().unwrap_or_default();
-    if let Some(page) = pages::handle(&mut shared.world(), parts.method.as_str(), &path, query, &body) {
+    let page = pages::handle(&mut shared.world(), parts.method.as_str(), &path, query, &body);
+    if let Some(page) = page {
+        shared.world().unsaved = true;
         return Ok(respond(Reply { status: page.status, headers: page.headers, body: page.html.into() }));
     }
     api(&shared, parts, body).await.map(respond)
@@ -320,6 +323,7 @@ fn run(
     {
         return handle(old, target, input, id, trail);
     }
+    world.unsaved |= keep::changes(target.name);
     let wanted = shared.rules.lock().unwrap_or_else(|e| e.into_inner()).iter().any(|r| r.kind == Kind::Stale);
     if wanted && !read_only {
         *before = Some(world.clone());

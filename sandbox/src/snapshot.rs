@@ -12,6 +12,9 @@ pub fn take(world: &World) -> Value {
     let mut value = serde_json::to_value(world).unwrap_or_default();
     if let Some(members) = value.as_object_mut() {
         members.retain(|name, _| !FLEETING.contains(&name.as_str()));
+        if let Some(identity) = members.get_mut("identity").and_then(Value::as_object_mut) {
+            identity.remove("signin");
+        }
         for (name, untouched) in untouched() {
             if let Some(places) = members.get_mut(name).and_then(Value::as_object_mut) {
                 places.retain(|_, held| *held != untouched);

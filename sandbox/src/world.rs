@@ -34,6 +34,9 @@ pub struct World {
     pub logs: PerRegion<logs::State>,
     /// Containers and ingress: what services want to run, and what became of it.
     pub runtime: runtime::State,
+    /// Whether it has changed since it was written down ([`crate::keep`]).
+    #[serde(skip)]
+    pub unsaved: bool,
 }
 
 /// What the person who starts a sandbox can choose about its AWS.
@@ -111,6 +114,7 @@ impl World {
             apprunner: Default::default(),
             logs: Default::default(),
             runtime: Default::default(),
+            unsaved: true,
             settings,
         };
         crate::services::found(&mut world);

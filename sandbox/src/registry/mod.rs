@@ -15,6 +15,7 @@
 use crate::auth::Caller;
 use crate::fault::Fault;
 use crate::faults::Seen;
+use crate::keep;
 use crate::record::Record;
 use crate::server::{self, Body, Cut, Shared, Trouble};
 use crate::services::ecr::{self, Name};
@@ -139,6 +140,7 @@ impl Asked {
         let answered =
             server::suffer(shared, &seen, async |_stale| self.work(shared, body.take()).await).await;
         self.record(shared, started, &answered);
+        shared.world().unsaved |= keep::changes(&operation);
         match answered {
             Ok(reply) => Ok(server::respond(reply)),
             Err(Trouble::Cut(_)) => Err(Cut),

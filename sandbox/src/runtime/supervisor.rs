@@ -48,13 +48,16 @@ pub async fn run(host: Arc<dyn Holds>, shutdown: CancellationToken) {
     while work.join_next().await.is_some() {}
 }
 
-/// Ends what a sandbox before this one has left, and lets the services know.
+/// Ends what a sandbox before this one has left. What ran in a kept world is to be started again.
 fn begin(host: &Arc<dyn Holds>) {
     let mut world = host.world();
     process::sweep(&directory(&world));
     let now = world.clock.now();
     for task in world.runtime.tasks.values_mut().filter(|t| t.status > Status::Provisioning) {
-        task.end(now, Stop::new("InfrastructureHealth", "The sandbox was stopped"));
+        match task.unwanted {
+            Some(_) => task.end(now, Stop::new("InfrastructureHealth", "The sandbox was stopped")),
+            None => task.again(),
+        }
     }
     ingress::reopen(&mut world);
 }

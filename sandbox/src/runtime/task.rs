@@ -38,6 +38,15 @@ impl Task {
             self.outcome = Some(self.unwanted.clone().unwrap_or(why));
         }
     }
+
+    /// It did not end by itself but with the sandbox: as if it had not been started yet.
+    pub(super) fn again(&mut self) {
+        if self.status != Status::Stopped {
+            self.status = Status::Provisioning;
+            self.healthy = None;
+            self.address = None;
+        }
+    }
 }
 
 /// Lives a task's whole life.

@@ -38,7 +38,10 @@ pub(crate) async fn role(config: &SdkConfig, name: &str, service: &str, policy: 
 }
 
 async fn ready() -> Ready {
-    let aws = world::start().await;
+    ready_in(world::start().await).await
+}
+
+async fn ready_in(aws: Aws) -> Ready {
     let config = aws.admin().await;
     let image = push(&aws, &config, if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" }).await;
     role(&config, "execution", "ecs-tasks.amazonaws.com", "AmazonECSTaskExecutionRolePolicy").await;
@@ -218,4 +221,27 @@ async fn the_infrastructure_role_removed_too_early_strands_the_load_balancer() {
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_serves_again_at_its_address_after_a_restart_and_nothing_was_deployed() {
+    let kept = world::start_with(|options| {
+        options.scale = 600.0;
+        options.settings.throttles = false;
+        options.keep = true;
+    });
+    let mut ready = ready_in(kept.await).await;
+    let (arn, url) = ready.create().await;
+    ready.deployed(&arn).await;
+    ready.aws = ready.aws.restarted().await;
+    let begun = Instant::now();
+    while get(&url).await != (200, "hello 1".to_owned()) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not serve again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let listed = ready.ecs.list_service_deployments().service(&arn).send().await.expect("deployments");
+    assert_eq!(listed.service_deployments().len(), 1);
+    ready.update(&arn, &[("VERSION", "2")]).await;
+    assert_eq!(ready.deployed(&arn).await.status(), Some(&ServiceDeploymentStatus::Successful));
+    assert_eq!(get(&url).await, (200, "hello 2".to_owned()));
 }

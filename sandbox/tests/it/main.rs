@@ -10,6 +10,7 @@ mod ecr;
 mod ecs;
 mod fuzz;
 mod iam;
+mod keep;
 mod load;
 mod logs;
 mod organizations;

@@ -10,7 +10,6 @@ use tempfile::TempDir;
 /// A sandbox and the directory that goes with it.
 pub(crate) struct Aws {
     pub(crate) sandbox: Sandbox,
-    #[expect(dead_code, reason = "it lives as long as the sandbox")]
     pub(crate) directory: TempDir,
 }
 
@@ -31,6 +30,14 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut Options)) -> Aws {
 }
 
 impl Aws {
+    /// Stopped, and started again in the same directory.
+    pub(crate) async fn restarted(self) -> Self {
+        let scale = self.sandbox.world().clock.scale;
+        self.sandbox.stop().await.expect("stopped");
+        let options = Options { scale, keep: true, ..Options::new(self.directory.path()) };
+        Self { sandbox: Sandbox::start(options).await.expect("a sandbox"), directory: self.directory }
+    }
+
     /// What the management account's admin user would have.
     pub(crate) async fn admin(&self) -> SdkConfig {
         let keys = iam::admin_keys(&self.sandbox.world());

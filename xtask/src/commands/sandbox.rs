@@ -18,9 +18,9 @@ use crate::workspace::Workspace;
 /// The local AWS: start it, stop it, ask for it, make it new.
 #[derive(Subcommand)]
 pub(crate) enum Arguments {
-    /// Start it, if it does not run; it goes on after this terminal is closed.
+    /// Start it, if it does not run, with everything that exists in it; it goes on after this terminal is closed.
     Start(Start),
-    /// Stop it, and everything that it runs.
+    /// Stop it, and everything that it runs; what exists is kept for the next start.
     Stop,
     /// Show whether it runs, and how to connect.
     Status,
@@ -31,7 +31,7 @@ pub(crate) enum Arguments {
 /// How to start it.
 #[derive(clap::Args, Default)]
 pub(crate) struct Start {
-    /// The loopback port; 0 lets the kernel choose.
+    /// The loopback port; 0: where it was, or a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// How many seconds of AWS's waiting pass in one second.
@@ -45,6 +45,9 @@ pub(crate) struct Start {
 /// An account of a minute takes half a second.
 const SCALE: f64 = 120.0;
 
+/// Whose turn it is to start, stop or reset: a locked file.
+const TURN: &str = "turn";
+
 /// How long a sandbox may take until it serves.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -56,7 +59,11 @@ pub(crate) async fn run(arguments: Arguments, common: &Common, ui: &Ui) -> Resul
             ui.result(if common.json { found.to_string() } else { shown(&found) });
         }
         Arguments::Stop => match running(&directory).await? {
-            Some(found) => stop(ui, &directory, &found).await?,
+            Some(found) => {
+                let _turn = turn(&directory).await?;
+                stop(&directory, &found).await?;
+                ui.say("Stopped. What exists in it is kept; `cargo xtask sandbox reset` forgets it.");
+            }
             None => ui.say("No sandbox runs."),
         },
         Arguments::Status => match running(&directory).await? {
@@ -91,7 +98,10 @@ async fn ensure(ui: &Ui, directory: &Path, start: &Start) -> Result<Value> {
         return Ok(found);
     }
     let program = build(ui).await?;
-    std::fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
+    let _turn = turn(directory).await?;
+    if let Some(found) = running(directory).await? {
+        return Ok(found);
+    }
     let log = directory.join("sandbox.log");
     let output = File::create(&log).with_context(|| format!("create {}", log.display()))?;
     let mut child = Command::new(program)
@@ -154,7 +164,16 @@ async fn running(directory: &Path) -> Result<Option<Value>> {
     }
 }
 
-async fn stop(ui: &Ui, directory: &Path, found: &Value) -> Result<()> {
+/// Waits until no other command starts, stops or resets this sandbox; the next one waits for us.
+async fn turn(directory: &Path) -> Result<File> {
+    std::fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
+    let path = directory.join(TURN);
+    let file = File::create(&path).with_context(|| format!("create {}", path.display()))?;
+    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await?;
+    locked.with_context(|| format!("lock {}", path.display()))
+}
+
+async fn stop(directory: &Path, found: &Value) -> Result<()> {
     let pid = found["pid"].as_u64().context("sandbox.json names no process")?;
     let asked = Command::new("kill").arg(pid.to_string()).status().await.context("run kill")?;
     if !asked.success() {
@@ -166,17 +185,23 @@ async fn stop(ui: &Ui, directory: &Path, found: &Value) -> Result<()> {
         }
         anyhow::Ok(())
     };
-    tokio::time::timeout(PATIENCE, ended).await.with_context(|| format!("process {pid} does not end"))??;
-    ui.say("Stopped.");
-    Ok(())
+    tokio::time::timeout(PATIENCE, ended).await.with_context(|| format!("process {pid} does not end"))?
 }
 
 async fn reset(ui: &Ui, directory: &Path) -> Result<()> {
+    let _turn = turn(directory).await?;
     if let Some(found) = running(directory).await? {
-        stop(ui, directory, &found).await?;
+        stop(directory, &found).await?;
     }
-    if directory.exists() {
-        std::fs::remove_dir_all(directory).with_context(|| format!("remove {}", directory.display()))?;
+    // The lock stays: whoever waits for it waits for this file.
+    for entry in std::fs::read_dir(directory).with_context(|| format!("read {}", directory.display()))? {
+        let path = entry.context("read the directory")?.path();
+        let removed = match path.is_dir() {
+            true => std::fs::remove_dir_all(&path),
+            false if path.ends_with(TURN) => Ok(()),
+            false => std::fs::remove_file(&path),
+        };
+        removed.with_context(|| format!("remove {}", path.display()))?;
     }
     ui.say("Everything in the sandbox is forgotten.");
     Ok(())

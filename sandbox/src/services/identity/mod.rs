@@ -28,8 +28,7 @@ mod tests;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     pub instance: Option<Instance>,
-    /// Not part of what exists: who is signed in passes.
-    #[serde(skip)]
+    /// Passes, and is no part of a snapshot.
     signin: signin::SignIn,
 }
 

@@ -3,10 +3,11 @@
 use crate::call::LOWER;
 use crate::clock::Time;
 use crate::world::World;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Clients, sign-ins under way, and tokens.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct SignIn {
     pub(super) clients: BTreeMap<String, Client>,
     /// By device code.
@@ -20,7 +21,7 @@ pub(super) struct SignIn {
 }
 
 /// A registered client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Client {
     pub(super) secret: String,
     pub(super) name: String,
@@ -31,7 +32,7 @@ pub(super) struct Client {
 }
 
 /// A device that waits for a person to approve it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Device {
     pub(super) user_code: String,
     pub(super) client: String,
@@ -43,7 +44,7 @@ pub(super) struct Device {
 }
 
 /// What a person has decided about a sign-in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Decision {
     Open,
     /// The user's id.
@@ -52,7 +53,7 @@ pub(super) enum Decision {
 }
 
 /// An authorization code, good for one exchange.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Code {
     pub(super) client: String,
     pub(super) redirect: String,
@@ -63,7 +64,7 @@ pub(super) struct Code {
 }
 
 /// A user's session, as a token stands for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Token {
     pub(super) user: String,
     pub(super) client: String,

@@ -144,7 +144,7 @@ async fn from_nothing_to_a_url_that_answers_and_a_second_run_writes_nothing() {
     assert_eq!(troubles(&again), [] as [&str; 0]);
     assert_eq!(again.count(|outcome| matches!(outcome, Outcome::Same)), again.lines.len());
     assert_eq!(story.writes(), [] as [&str; 0]);
-    story.sandbox.stop().await;
+    story.sandbox.stop().await.expect("stopped");
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn a_service_that_drifted_is_repaired_and_keeps_its_image() {
     let done = story.make(|story, environment| story.express(environment, &two)).await;
     assert_eq!(troubles(&done), [] as [&str; 0]);
     assert_eq!(story.writes(), ["UpdateExpressGatewayService"]);
-    story.sandbox.stop().await;
+    story.sandbox.stop().await.expect("stopped");
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn a_service_that_never_comes_up_shows_its_log_and_comes_up_after_the_fix(
     let done = story.make(Story::service).await;
     assert_eq!(troubles(&done), [] as [&str; 0]);
     assert!(matches!(outcome(&done, ExpressService::KIND), Outcome::Did(Act::Repair)));
-    story.sandbox.stop().await;
+    story.sandbox.stop().await.expect("stopped");
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn a_change_that_does_not_come_up_is_told_and_the_old_one_serves() {
     assert!(why.contains("rolled back"), "{why}");
     let done = story.make(Story::service).await;
     assert!(matches!(outcome(&done, ExpressService::KIND), Outcome::Same), "{:?}", troubles(&done));
-    story.sandbox.stop().await;
+    story.sandbox.stop().await.expect("stopped");
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn its_roles_wait_until_aws_has_removed_what_it_managed() {
     let at = |operation: &str| requests.iter().position(|it| it.operation == operation).expect("a request");
     let last = requests.iter().rposition(|it| it.operation == "DescribeServiceRevisions").expect("a look");
     assert!(at("DeleteExpressGatewayService") < last && last < at("DeleteRole"));
-    story.sandbox.stop().await;
+    story.sandbox.stop().await.expect("stopped");
 }
 
 #[tokio::test]
@@ -215,7 +215,7 @@ async fn another_image_is_rolled_out_and_the_next_run_leaves_it() {
     assert_eq!(standing(&door, &arn).await.expect("a standing"), Standing::Successful { revision });
     let done = story.make(Story::service).await;
     assert!(matches!(outcome(&done, ExpressService::KIND), Outcome::Same), "{:?}", troubles(&done));
-    story.sandbox.stop().await;
+    story.sandbox.stop().await.expect("stopped");
 }
 
 async fn customer() -> Story {
@@ -243,7 +243,7 @@ async fn app_runner_from_nothing_to_a_url_then_drifted_paused_and_gone() {
     assert_eq!(troubles(&done), [] as [&str; 0]);
     let done = story.retire(|story, environment| story.app_runner(environment, 1024, "no")).await;
     assert!(matches!(outcome(&done, AppRunnerService::KIND), Outcome::Did(Act::Delete)));
-    story.sandbox.stop().await;
+    story.sandbox.stop().await.expect("stopped");
 }
 
 #[tokio::test]
@@ -254,7 +254,7 @@ async fn app_runner_that_could_not_be_created_is_made_again_after_the_fix() {
     assert!(why.contains("cannot go on: told to break"), "{why}");
     let done = story.make(|story, environment| story.app_runner(environment, 512, "no")).await;
     assert_eq!(troubles(&done), [] as [&str; 0]);
-    story.sandbox.stop().await;
+    story.sandbox.stop().await.expect("stopped");
 }
 
 #[tokio::test]
@@ -263,7 +263,7 @@ async fn app_runner_refuses_new_customers_and_we_say_what_to_do() {
     let done = story.make(|story, environment| story.app_runner(environment, 512, "no")).await;
     let why = reason(&done, AppRunnerService::KIND);
     assert!(why.contains("platform = \"ecs-express\""), "{why}");
-    story.sandbox.stop().await;
+    story.sandbox.stop().await.expect("stopped");
 }
 
 async fn uri(story: &Story) -> String {
