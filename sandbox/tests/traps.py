@@ -31,12 +31,20 @@ def trap(function):
     return function
 
 
+def trap_with(*options):
+    """A trap in a sandbox that is started with these options."""
+    def mark(function):
+        function.options = options
+        return trap(function)
+    return mark
+
+
 class Aws:
     """A fresh sandbox, and clients of it."""
 
-    def __init__(self, program):
+    def __init__(self, program, *options):
         self.directory = tempfile.TemporaryDirectory()
-        command = [program, "--directory", self.directory.name, "--until-stdin-ends", "--scale", "1"]
+        command = [program, "--directory", self.directory.name, "--until-stdin-ends", "--scale", "1", *options]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         said = json.loads(self.process.stdout.readline())
         self.endpoint, self.region = said["endpoint"], said["region"]
@@ -89,9 +97,19 @@ class Aws:
         self.accounts[name] = status["AccountId"]
         return self.assume(f"arn:aws:iam::{status['AccountId']}:role/OrganizationAccountAccessRole")
 
-    def role(self, name, principal, policy=None, keys=None, condition=None):
+    def created(self, name, email=None, **more):
+        """The request's id: a new account is asked for."""
+        asked = self.client("organizations").create_account(Email=email or f"{name}@example.com", AccountName=name, **more)
+        return asked["CreateAccountStatus"]["Id"]
+
+    def status(self, request):
+        polled = self.client("organizations").describe_create_account_status(CreateAccountRequestId=request)
+        return polled["CreateAccountStatus"]
+
+    def role(self, name, principal, policy=None, keys=None, condition=None, path="/"):
         iam = self.client("iam", keys)
-        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(principal, condition))["Role"]["Arn"]
+        made = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trust(principal, condition))
+        arn = made["Role"]["Arn"]
         if policy:
             iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=document(policy))
         return arn
@@ -237,6 +255,242 @@ def create_account_is_throttled_to_three_at_once(aws):
     refused("TooManyRequestsException", organizations.create_account, Email="d@example.com", AccountName="d")
 
 
+@trap
+def create_account_has_no_idempotency(aws):
+    aws.organization()
+    first, second = aws.created("dev"), aws.created("dev")
+    assert first != second
+    aws.advance(300)
+    same(aws.status(first)["State"], "SUCCEEDED")
+    assert aws.status(second)["FailureReason"] in ("EMAIL_ALREADY_EXISTS", "CONCURRENT_ACCOUNT_MODIFICATION")
+
+
+@trap
+def five_accounts_at_once(aws):
+    aws.organization()
+    for name in "abcde":
+        aws.created(name)
+    refused("ConstraintViolationException", lambda: aws.created("f"))
+    aws.advance(300)
+    aws.created("f")
+
+
+@trap
+def concurrent_modification_straight_after_create_account(aws):
+    organizations = aws.organization()
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    aws.created("dev")
+    make = {"ParentId": root, "Name": "Workloads"}
+    refused("ConcurrentModificationException", organizations.create_organizational_unit, **make)
+    aws.advance(10)
+    organizations.create_organizational_unit(**make)
+
+
+@trap
+def an_invalid_tag_fails_the_whole_request(aws):
+    organizations = aws.organization()
+    refused("InvalidInputException", lambda: aws.created("dev", Tags=[{"Key": "aws:mine", "Value": "x"}]))
+    same(organizations.list_create_account_status()["CreateAccountStatuses"], [])
+
+
+@trap
+def an_address_that_aws_would_not_take_is_a_polled_reason(aws):
+    aws.organization()
+    request = aws.created("dev", email="a;b@example.com")
+    aws.advance(300)
+    same(aws.status(request)["FailureReason"], "INVALID_EMAIL")
+
+
+@trap
+def one_page_of_list_create_account_status_answers_for_all(aws):
+    organizations = aws.organization()
+    asked = [aws.created(name) for name in "abc"]
+    found = organizations.list_create_account_status(States=["IN_PROGRESS"])["CreateAccountStatuses"]
+    same(sorted(s["Id"] for s in found), sorted(asked))
+    same([("AccountName" in s, "Email" in s) for s in found], [(True, False)] * 3)
+
+
+@trap
+def a_list_gives_twenty_at_most(aws):
+    organizations = aws.organization()
+    refused("InvalidInputException", organizations.list_accounts, MaxResults=21)
+
+
+@trap
+def a_new_account_lands_in_the_root(aws):
+    aws.account("dev")
+    organizations = aws.client("organizations")
+    same(organizations.list_parents(ChildId=aws.accounts["dev"])["Parents"][0]["Type"], "ROOT")
+
+
+@trap
+def a_closed_accounts_address_stays_taken_and_it_still_counts(aws):
+    aws.control("settings", account_quota=3)
+    aws.account("dev")
+    organizations = aws.client("organizations")
+    organizations.close_account(AccountId=aws.accounts["dev"])
+    aws.advance(600)
+    taken, other, over = aws.created("again", email="aws+dev@example.com"), aws.created("other"), aws.created("over")
+    aws.advance(300)
+    same(aws.status(taken)["FailureReason"], "EMAIL_ALREADY_EXISTS")
+    same((aws.status(other)["State"], aws.status(over).get("FailureReason")), ("SUCCEEDED", "ACCOUNT_LIMIT_EXCEEDED"))
+
+
+@trap
+def three_closures_at_once(aws):
+    organizations = aws.organization()
+    accounts = []
+    for name in "abcd":
+        aws.account(name)
+        accounts.append(aws.accounts[name])
+    for account in accounts[:3]:
+        organizations.close_account(AccountId=account)
+    error = refused("ConstraintViolationException", organizations.close_account, AccountId=accounts[3])
+    same(error["Reason"], "CLOSE_ACCOUNT_REQUESTS_LIMIT_EXCEEDED")
+
+
+@trap
+def a_young_account_does_not_leave(aws):
+    aws.account("dev")
+    leave = aws.client("organizations").remove_account_from_organization
+    refused("ConstraintViolationException", leave, AccountId=aws.accounts["dev"])
+
+
+@trap
+def a_member_may_only_describe_the_organization(aws):
+    theirs = aws.client("organizations", aws.account("dev"))
+    theirs.describe_organization()
+    refused("AccessDeniedException", theirs.list_accounts)
+    refused("AccessDeniedException", theirs.create_account, Email="x@example.com", AccountName="x")
+
+
+@trap
+def trusted_access_is_idempotent(aws):
+    organizations = aws.organization()
+    for _ in range(2):
+        organizations.enable_aws_service_access(ServicePrincipal="sso.amazonaws.com")
+    found = organizations.list_aws_service_access_for_organization()["EnabledServicePrincipals"]
+    same([p["ServicePrincipal"] for p in found], ["sso.amazonaws.com"])
+
+
+# Identity Center
+
+@trap
+def an_organization_instance_is_not_made_by_api(aws):
+    aws.organization()
+    refused("ValidationException", aws.client("sso-admin").create_instance)
+    same(aws.client("sso-admin").list_instances()["Instances"], [])
+
+
+class Directory:
+    """An instance of Identity Center with a permission set, and a group that has nobody yet."""
+
+    def __init__(self, aws):
+        self.aws, self.admin, self.store = aws, aws.client("sso-admin"), aws.client("identitystore")
+        aws.organization()
+        found = self.admin.list_instances()["Instances"][0]
+        self.instance, self.id = found["InstanceArn"], found["IdentityStoreId"]
+        self.group = self.store.create_group(IdentityStoreId=self.id, DisplayName="developers")["GroupId"]
+
+    def set(self, name="Developer"):
+        made = self.admin.create_permission_set(InstanceArn=self.instance, Name=name)
+        return made["PermissionSet"]["PermissionSetArn"]
+
+    def assign(self, account, permission_set, group=None):
+        asked = self.admin.create_account_assignment(
+            InstanceArn=self.instance, TargetId=account, TargetType="AWS_ACCOUNT", PermissionSetArn=permission_set,
+            PrincipalType="GROUP", PrincipalId=group or self.group,
+        )
+        return asked["AccountAssignmentCreationStatus"]
+
+
+@trap_with("--identity-center")
+def an_instance_is_in_its_own_region_only(aws):
+    it = Directory(aws)
+    same(aws.client("sso-admin", region="us-west-2").list_instances()["Instances"], [])
+    same(it.admin.list_instances()["Instances"][0]["OwnerAccountId"], MANAGEMENT)
+
+
+@trap_with("--identity-center")
+def a_permission_sets_name_has_32_characters_and_is_taken_once(aws):
+    it = Directory(aws)
+    refused("ValidationException", it.set, name="x" * 33)
+    it.set()
+    aws.advance(60)
+    refused("ConflictException", it.set)
+
+
+@trap_with("--identity-center")
+def a_write_that_has_not_propagated_is_a_conflict(aws):
+    it = Directory(aws)
+    made = it.set()
+    policy = {"InstanceArn": it.instance, "PermissionSetArn": made, "ManagedPolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}
+    refused("ConflictException", it.admin.attach_managed_policy_to_permission_set, **policy)
+    aws.advance(60)
+    it.admin.attach_managed_policy_to_permission_set(**policy)
+    aws.advance(60)
+    refused("ConflictException", it.admin.attach_managed_policy_to_permission_set, **policy)
+
+
+@trap_with("--identity-center")
+def an_assignment_is_asynchronous_and_makes_the_reserved_role(aws):
+    it = Directory(aws)
+    keys, made = aws.account("dev"), it.set()
+    aws.advance(60)
+    asked = it.assign(aws.accounts["dev"], made)
+    same(asked["Status"], "IN_PROGRESS")
+    aws.advance(300)
+    of = {"InstanceArn": it.instance, "AccountAssignmentCreationRequestId": asked["RequestId"]}
+    polled = it.admin.describe_account_assignment_creation_status(**of)["AccountAssignmentCreationStatus"]
+    same(polled["Status"], "SUCCEEDED")
+    names = [r["RoleName"] for r in aws.client("iam", keys).list_roles()["Roles"]]
+    assert any(n.startswith("AWSReservedSSO_Developer_") for n in names), names
+
+
+@trap_with("--identity-center")
+def a_change_reaches_the_role_only_when_it_is_provisioned(aws):
+    it = Directory(aws)
+    keys, made = aws.account("dev"), it.set()
+    aws.advance(60)
+    it.assign(aws.accounts["dev"], made)
+    aws.advance(300)
+    of = {"InstanceArn": it.instance, "PermissionSetArn": made}
+    it.admin.attach_managed_policy_to_permission_set(ManagedPolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess", **of)
+    aws.advance(300)
+    iam = aws.client("iam", keys)
+    name = next(r["RoleName"] for r in iam.list_roles()["Roles"] if r["RoleName"].startswith("AWSReservedSSO_"))
+    same(iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"], [])
+    it.admin.provision_permission_set(TargetType="ALL_PROVISIONED_ACCOUNTS", **of)
+    aws.advance(300)
+    same(len(iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]), 1)
+
+
+@trap_with("--identity-center")
+def ten_outstanding_assignments_at_most(aws):
+    it = Directory(aws)
+    aws.account("dev")
+    sets = [it.set(f"Set{n}") for n in range(11)]
+    aws.advance(60)
+    for made in sets[:10]:
+        it.assign(aws.accounts["dev"], made)
+    refused("ThrottlingException", it.assign, account=aws.accounts["dev"], permission_set=sets[10])
+
+
+@trap_with("--identity-center")
+def a_user_name_is_a_uniqueness_conflict(aws):
+    it = Directory(aws)
+    refused("ConflictException", it.store.create_group, IdentityStoreId=it.id, DisplayName="developers")
+    attribute = {"UniqueAttribute": {"AttributePath": "displayName", "AttributeValue": "developers"}}
+    same(it.store.get_group_id(IdentityStoreId=it.id, AlternateIdentifier=attribute)["GroupId"], it.group)
+
+
+@trap_with("--identity-center")
+def people_from_outside_are_not_written_by_api(aws):
+    it = Directory(aws)
+    aws.control("settings", external_identity_source=True)
+    refused("AccessDeniedException", it.store.create_group, IdentityStoreId=it.id, DisplayName="others")
+
+
 # STS
 
 @trap
@@ -270,6 +524,46 @@ def an_opt_in_region_is_disabled(aws):
     arn = aws.role("any", {"AWS": MANAGEMENT})
     aws.advance(60)
     refused("RegionDisabledException", sts.assume_role, RoleArn=arn, RoleSessionName="trap")
+
+
+@trap
+def a_session_policy_scopes_a_broad_role_down(aws):
+    arn = aws.role("broad", {"AWS": MANAGEMENT}, allow("*"))
+    aws.advance(60)
+    keys = aws.assume(arn, Policy=document(allow("iam:ListRoles")))
+    aws.client("iam", keys).list_roles()
+    refused("AccessDenied", aws.client("iam", keys).list_users, "session policy")
+    refused("ValidationError", lambda: aws.assume(arn, Policy=document(allow("x:" + "y" * 2048))))
+
+
+@trap
+def session_tags_want_tag_session(aws):
+    arn = aws.role("tagged", {"AWS": MANAGEMENT})
+    aws.advance(60)
+    refused("AccessDenied", lambda: aws.assume(arn, Tags=[{"Key": "a", "Value": "b"}]), "sts:TagSession")
+
+
+@trap
+def a_source_identity_persists_over_chains(aws):
+    statement = {"Effect": "Allow", "Principal": {"AWS": MANAGEMENT}, "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
+    iam = aws.client("iam")
+    for name in ("first", "second"):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(statement))
+        iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=document(allow("sts:*")))
+    aws.advance(60)
+    arn = f"arn:aws:iam::{MANAGEMENT}:role/"
+    keys = aws.assume(f"{arn}first", SourceIdentity="ada")
+    second = aws.client("sts", keys).assume_role(RoleArn=f"{arn}second", RoleSessionName="trap")
+    same(second["SourceIdentity"], "ada")
+
+
+@trap
+def an_external_id_must_be_the_agreed_one(aws):
+    arn = aws.role("vault", {"AWS": MANAGEMENT}, condition={"StringEquals": {"sts:ExternalId": "sesame"}})
+    aws.advance(60)
+    refused("AccessDenied", lambda: aws.assume(arn))
+    refused("AccessDenied", lambda: aws.assume(arn, ExternalId="other"))
+    aws.assume(arn, ExternalId="sesame")
 
 
 # IAM
@@ -314,6 +608,61 @@ def account_root_with_principal_arn_survives_recreation(aws):
     aws.assume(trusting, aws.assume(arn))
     refused("AccessDenied", lambda: aws.assume(trusting, aws.assume(arn.replace("app", "other"))))
     refused("AccessDenied", lambda: aws.assume(trusting))
+
+
+@trap
+def principal_arn_is_the_roles_with_its_path(aws):
+    arn = f"arn:aws:iam::{MANAGEMENT}:role/foothold/demo/app"
+    trusting = aws.role("trusting", {"AWS": MANAGEMENT}, condition={"ArnEquals": {"aws:PrincipalArn": arn}})
+    aws.role("app", {"AWS": MANAGEMENT}, allow("sts:AssumeRole"), path="/foothold/demo/")
+    aws.advance(60)
+    keys = aws.assume(arn)
+    same(aws.client("sts", keys).get_caller_identity()["Arn"], f"arn:aws:sts::{MANAGEMENT}:assumed-role/app/trap")
+    aws.assume(trusting, keys)
+
+
+@trap
+def principal_org_id_admits_members_and_nobody_else(aws):
+    keys = aws.account("dev")
+    organization = aws.client("organizations").describe_organization()["Organization"]["Id"]
+    ours = aws.role("ours", {"AWS": "*"}, condition={"StringEquals": {"aws:PrincipalOrgID": organization}})
+    theirs = aws.role("theirs", {"AWS": "*"}, condition={"StringEquals": {"aws:PrincipalOrgID": "o-other00000"}})
+    aws.advance(60)
+    aws.assume(ours, keys)
+    refused("AccessDenied", lambda: aws.assume(theirs, keys))
+
+
+@trap
+def a_changed_trust_policy_takes_its_time(aws):
+    arn = aws.role("role", {"Service": "ecs-tasks.amazonaws.com"})
+    aws.advance(60)
+    aws.client("iam").update_assume_role_policy(RoleName="role", PolicyDocument=trust({"AWS": MANAGEMENT}))
+    refused("AccessDenied", lambda: aws.assume(arn))
+    aws.advance(60)
+    aws.assume(arn)
+
+
+@trap
+def a_role_just_made_in_another_account_is_no_principal_yet(aws):
+    keys = aws.account("dev")
+    arn = aws.role("app", {"AWS": MANAGEMENT}, keys=keys)
+    refused("MalformedPolicyDocument", lambda: aws.role("trusting", {"AWS": arn}), "Invalid principal in policy")
+    aws.advance(60)
+    aws.role("trusting", {"AWS": arn})
+
+
+@trap
+def a_policys_resource_is_not_checked(aws):
+    nowhere = f"arn:aws:iam::{MANAGEMENT}:role/not-there"
+    aws.role("role", {"AWS": MANAGEMENT}, allow("sts:AssumeRole", nowhere))
+
+
+@trap
+def roles_are_found_by_their_path(aws):
+    aws.role("mine", {"AWS": MANAGEMENT}, path="/foothold/demo/")
+    aws.role("other", {"AWS": MANAGEMENT})
+    found = aws.client("iam").list_roles(PathPrefix="/foothold/")["Roles"]
+    same([r["RoleName"] for r in found], ["mine"])
 
 
 @trap
@@ -452,6 +801,62 @@ def get_authorization_token_is_never_a_resources(aws):
     aws.advance(60)
     nothing = aws.assume(f"arn:aws:iam::{MANAGEMENT}:role/nothing")
     refused("AccessDeniedException", aws.client("ecr", nothing).get_authorization_token, "ecr:GetAuthorizationToken", "resource: *")
+
+
+@trap
+def a_repository_that_is_there_already_exists(aws):
+    ecr, _, _ = registry(aws)
+    refused("RepositoryAlreadyExistsException", ecr.create_repository, repositoryName="app")
+
+
+@trap
+def a_repository_policy_is_replaced_as_a_whole_and_names_only_who_is_there(aws):
+    ecr, _, _ = registry(aws)
+    nobody = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{MANAGEMENT}:role/nobody"}, "Action": "ecr:*"}
+    refused("InvalidParameterException", ecr.set_repository_policy, repositoryName="app", policyText=document(nobody))
+    for sid in ("first", "second"):
+        statement = {"Sid": sid, "Effect": "Allow", "Principal": {"AWS": MANAGEMENT}, "Action": "ecr:BatchGetImage"}
+        ecr.set_repository_policy(repositoryName="app", policyText=document([statement]))
+    kept = json.loads(ecr.get_repository_policy(repositoryName="app")["policyText"])
+    same([s["Sid"] for s in kept["Statement"]], ["second"])
+
+
+@trap
+def a_mount_is_not_one_and_the_client_uploads(aws):
+    _, base, token = registry(aws)
+    push(base, token)
+    aws.client("ecr").create_repository(repositoryName="other")
+    other = base.replace("/app", "/other")
+    status, headers, _ = http("POST", f"{other}/blobs/uploads/?mount={sha256(b'{}')}&from=app", token, b"")
+    same((status, "Location" in headers), (202, True))
+    same(http("HEAD", f"{other}/blobs/{sha256(b'{}')}", token)[0], 404)
+
+
+@trap
+def a_layer_is_looked_for_before_it_is_pushed(aws):
+    _, base, token = registry(aws)
+    same(http("HEAD", f"{base}/blobs/{sha256(b'{}')}", token)[0], 404)
+    push(base, token)
+    same(http("HEAD", f"{base}/blobs/{sha256(b'{}')}", token)[0], 200)
+
+
+@trap
+def a_repository_that_is_not_there_is_not_made_by_a_push(aws):
+    _, base, token = registry(aws)
+    same(http("POST", f"{base.replace('/app', '/missing')}/blobs/uploads/", token, b"")[0], 404)
+
+
+@trap
+def a_lifecycle_policy_has_fifty_rules_at_most(aws):
+    ecr, _, _ = registry(aws)
+    rule = lambda n: {"rulePriority": n, "selection": {"tagStatus": "tagged", "tagPrefixList": [f"v{n}"],
+                      "countType": "imageCountMoreThan", "countNumber": 1}, "action": {"type": "expire"}}
+    rules = lambda count: json.dumps({"rules": [rule(n + 1) for n in range(count)]})
+    refused("InvalidParameterException", ecr.put_lifecycle_policy, repositoryName="app", lifecyclePolicyText=rules(51))
+    ecr.put_lifecycle_policy(repositoryName="app", lifecyclePolicyText=rules(2))
+    ecr.put_lifecycle_policy(repositoryName="app", lifecyclePolicyText=rules(1))
+    kept = json.loads(ecr.get_lifecycle_policy(repositoryName="app")["lifecyclePolicyText"])
+    same(len(kept["rules"]), 1)
 
 
 # AppConfig
@@ -619,6 +1024,113 @@ def a_stages_role_reads_its_own_environment_only(aws):
     refused("AccessDeniedException", it.data.start_configuration_session, "appconfig:StartConfigurationSession", f"/environment/{other}/", **theirs)
 
 
+@trap
+def one_deployment_per_environment_whatever_the_profile(aws):
+    it = Configured(aws)
+    it.version()
+    it.deploy(1, "AppConfig.AllAtOnce")
+    it.profile = it.client.create_configuration_profile(
+        ApplicationId=it.application, Name="other", LocationUri="hosted")["Id"]
+    it.version()
+    refused("ConflictException", it.deploy, version=1)
+
+
+@trap
+def stop_is_for_what_deploys_and_a_revert_wants_permission(aws):
+    it = Configured(aws)
+    it.version()
+    of = {"ApplicationId": it.application, "EnvironmentId": it.environment}
+    number = it.deploy(1, "AppConfig.Linear50PercentEvery30Seconds")
+    it.client.stop_deployment(DeploymentNumber=number, **of)
+    aws.advance(60)
+    same(it.deployment(number), "ROLLED_BACK")
+    number = it.deploy(1)
+    same(it.deployment(number), "COMPLETE")
+    refused("BadRequestException", it.client.stop_deployment, DeploymentNumber=number, **of)
+    it.client.stop_deployment(DeploymentNumber=number, AllowRevert=True, **of)
+    aws.advance(60)
+    same(it.deployment(number), "REVERTED")
+    number = it.deploy(1)
+    aws.advance(73 * 3600)
+    refused("BadRequestException", it.client.stop_deployment, DeploymentNumber=number, AllowRevert=True, **of)
+
+
+@trap
+def a_label_can_be_deployed_and_is_given_once(aws):
+    it = Configured(aws)
+    it.version(VersionLabel="first-1")
+    refused("ConflictException", it.version, VersionLabel="first-1")
+    it.deploy("first-1")
+    answer = it.data.get_latest_configuration(ConfigurationToken=it.session())
+    same((answer["Configuration"].read(), answer["VersionLabel"]), (b'{"limit": 1}', "first-1"))
+
+
+@trap
+def content_over_the_limit_is_too_large(aws):
+    it = Configured(aws)
+    refused("PayloadTooLargeException", it.version, content=json.dumps({"limit": 1, "x": "y" * (2 << 20)}))
+
+
+@trap
+def a_token_lives_a_day(aws):
+    it = Configured(aws)
+    it.version()
+    it.deploy(1)
+    token = it.session()
+    aws.advance(86401)
+    refused("BadRequestException", it.poll, token=token)
+
+
+@trap
+def a_session_takes_names_or_ids_and_a_policy_only_ids(aws):
+    it = Configured(aws)
+    it.version()
+    it.deploy(1)
+    named = it.session()
+    by_id = it.data.start_configuration_session(
+        ApplicationIdentifier=it.application, EnvironmentIdentifier=it.environment, ConfigurationProfileIdentifier=it.profile,
+    )["InitialConfigurationToken"]
+    same([it.poll(token)[0] for token in (named, by_id)], [b'{"limit": 1}'] * 2)
+    arn = f"arn:aws:appconfig:{aws.region}:{MANAGEMENT}:application/app/environment/dev/configuration/settings"
+    role = aws.role("reader", {"AWS": MANAGEMENT}, allow("appconfig:*", arn))
+    aws.advance(60)
+    it.data = aws.client("appconfigdata", aws.assume(role))
+    refused("AccessDeniedException", it.session, f"application/{it.application}/environment/{it.environment}")
+
+
+@trap
+def an_interval_below_fifteen_seconds_is_refused_and_the_agreed_one_is_kept(aws):
+    it = Configured(aws)
+    it.version()
+    it.deploy(1)
+    of = {"ApplicationIdentifier": "app", "EnvironmentIdentifier": "dev", "ConfigurationProfileIdentifier": "settings"}
+    bare = aws.client("appconfigdata", parameter_validation=False)
+    refused("BadRequestException", bare.start_configuration_session, RequiredMinimumPollIntervalInSeconds=14, **of)
+    token = it.data.start_configuration_session(RequiredMinimumPollIntervalInSeconds=60, **of)["InitialConfigurationToken"]
+    _, token = it.poll(token)
+    refused("BadRequestException", it.poll, token=token)
+
+
+@trap
+def what_is_younger_than_an_hour_is_not_protected_unless_asked(aws):
+    it = Configured(aws)
+    it.client.update_account_settings(DeletionProtection={"Enabled": True, "ProtectionPeriodInMinutes": 60})
+    it.version()
+    it.deploy(1)
+    it.poll(it.session())
+    of = {"ApplicationId": it.application, "EnvironmentId": it.environment}
+    refused("ConflictException", it.client.delete_environment, DeletionProtectionCheck="APPLY", **of)
+    it.client.delete_environment(**of)
+
+
+@trap
+def a_hundred_applications(aws):
+    client = aws.client("appconfig")
+    for _ in range(100):
+        client.create_application(Name="app")
+    refused("ServiceQuotaExceededException", client.create_application, Name="app")
+
+
 # ECS and App Runner
 
 @trap
@@ -702,6 +1214,76 @@ def tags_are_lower_case_in_ecs_and_upper_case_in_ecr(aws):
     same(ecr.list_tags_for_resource(resourceArn=arn)["tags"], [{"Key": "a", "Value": "b"}])
 
 
+@trap
+def a_role_that_has_not_propagated_is_not_assumed(aws):
+    ecs, create = express(aws)
+    aws.role("late", {"Service": "ecs-tasks.amazonaws.com"})
+    late = {**create, "executionRoleArn": f"arn:aws:iam::{MANAGEMENT}:role/late"}
+    refused("AccessDeniedException", ecs.create_express_gateway_service, "Cannot assume role", **late)
+    aws.advance(60)
+    ecs.create_express_gateway_service(**late)
+
+
+@trap
+def an_update_tells_its_target_only(aws):
+    ecs, create = express(aws)
+    arn = ecs.create_express_gateway_service(**create)["service"]["serviceArn"]
+    updated = ecs.update_express_gateway_service(serviceArn=arn, cpu="512", memory="1024")["service"]
+    same(("targetConfiguration" in updated, "activeConfigurations" in updated), (True, False))
+
+
+@trap
+def what_is_inactive_is_described_for_a_while_and_not_listed(aws):
+    ecs, create = express(aws)
+    arn = ecs.create_express_gateway_service(**create)["service"]["serviceArn"]
+    same(ecs.list_services(resourceManagementType="ECS")["serviceArns"], [arn])
+    ecs.delete_express_gateway_service(serviceArn=arn)
+    for _ in range(100):
+        aws.advance(30)
+        if ecs.describe_services(services=[arn])["services"][0]["status"] == "INACTIVE":
+            break
+        time.sleep(0.05)
+    same(ecs.describe_services(services=[arn])["services"][0]["status"], "INACTIVE")
+    same(ecs.list_services(resourceManagementType="ECS")["serviceArns"], [])
+    refused("ServiceNotActiveException", ecs.delete_express_gateway_service, "INACTIVE", serviceArn=arn)
+    missing = arn.rsplit("/", 1)[0] + "/never"
+    refused("InvalidParameterException", ecs.delete_express_gateway_service, "not found", serviceArn=missing)
+
+
+@trap
+def an_old_customers_app_runner_works(aws):
+    aws.control("settings", app_runner_customers=["aws+old@example.com"])
+    keys = aws.account("old")
+    runner = aws.client("apprunner", keys)
+    role = aws.role("access", {"Service": "build.apprunner.amazonaws.com"}, keys=keys)
+    aws.advance(60)
+    image = {"ImageIdentifier": f"{aws.endpoint[7:]}/{aws.accounts['old']}/{aws.region}/app:v1", "ImageRepositoryType": "ECR",
+             "ImageConfiguration": {"Port": "5000"}}
+    source = {"ImageRepository": image, "AuthenticationConfiguration": {"AccessRoleArn": role}, "AutoDeploymentsEnabled": False}
+    bare = aws.client("apprunner", keys, parameter_validation=False)
+    refused("InvalidRequestException", bare.create_service, ServiceName="abc", SourceConfiguration=source)
+    refused("InvalidRequestException", runner.create_service, ServiceName="service", SourceConfiguration={"ImageRepository": image})
+    made = runner.create_service(ServiceName="service", SourceConfiguration=source)
+    service = made["Service"]
+    same(service["Status"], "OPERATION_IN_PROGRESS")
+    refused("InvalidStateException", runner.delete_service, ServiceArn=service["ServiceArn"])
+    refused("InvalidRequestException", runner.create_service, ServiceName="service", SourceConfiguration=source)
+    for _ in range(200):
+        aws.advance(30)
+        if runner.describe_service(ServiceArn=service["ServiceArn"])["Service"]["Status"] != "OPERATION_IN_PROGRESS":
+            break
+        time.sleep(0.05)
+    same(runner.describe_service(ServiceArn=service["ServiceArn"])["Service"]["Status"], "CREATE_FAILED")
+    operations = runner.list_operations(ServiceArn=service["ServiceArn"])["OperationSummaryList"]
+    same((operations[0]["Id"], operations[0]["Status"]), (made["OperationId"], "FAILED"))
+    runner.delete_service(ServiceArn=service["ServiceArn"])
+
+
+@trap
+def a_fresh_account_may_list_app_runner_services_and_not_make_one(aws):
+    same(aws.client("apprunner", aws.account("dev")).list_services()["ServiceSummaryList"], [])
+
+
 # What is not there
 
 @trap
@@ -719,7 +1301,7 @@ def status_of(call, **arguments):
 def main(program, wanted=""):
     passed, failed = 0, []
     for function in (t for t in TRAPS if re.search(wanted, t.__name__)):
-        aws = Aws(str(pathlib.Path(program).resolve()))
+        aws = Aws(str(pathlib.Path(program).resolve()), *getattr(function, "options", ()))
         try:
             function(aws)
             passed += 1

@@ -39,6 +39,8 @@ const TOKEN: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 const DAY: f64 = 86_400.0;
 /// The longest session, in seconds, of a role that was assumed with a role's session.
 const CHAINED: f64 = 3600.0;
+/// How many characters all session policies together may have.
+const PLAINTEXT: usize = 2048;
 
 pub fn handle(call: &mut Call) -> Answer {
     match call.operation {
@@ -218,7 +220,14 @@ fn session_policy(call: &Call, assumed: &mut Caller) -> Result<Option<i64>, Faul
     if documents.is_empty() {
         return Ok(None);
     }
-    let size: usize = documents.iter().map(String::len).sum();
+    let size: usize = documents.iter().map(|text| text.chars().count()).sum();
+    if size > PLAINTEXT {
+        let words = format!(
+            "1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less \
+             than or equal to {PLAINTEXT}"
+        );
+        return Err(Fault::new("ValidationError", words));
+    }
     let mut statements = Vec::new();
     for text in documents {
         document::parse(&text, document::Kind::Identity)

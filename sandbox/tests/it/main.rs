@@ -14,5 +14,6 @@ mod keep;
 mod load;
 mod logs;
 mod organizations;
+mod permissions;
 mod sts;
 mod wire;
