@@ -38,13 +38,7 @@ pub struct Options {
 impl Options {
     /// A free port, AWS's durations 60 times faster, nothing kept.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self {
-            directory: directory.into(),
-            port: 0,
-            scale: 60.0,
-            settings: Settings::default(),
-            keep: false,
-        }
+        Self { directory: directory.into(), port: 0, scale: 60.0, settings: Settings::default(), keep: false }
     }
 }
 

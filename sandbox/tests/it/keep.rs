@@ -131,7 +131,13 @@ async fn change_until_kept(config: &SdkConfig, file: &Path, name: &str, more: Du
     let mut kept = None;
     while kept.is_none_or(|at: Instant| at.elapsed() < more) {
         let description = format!("{:?}", begun.elapsed());
-        client.update_application().application_id(id).description(description).send().await.expect("changed");
+        client
+            .update_application()
+            .application_id(id)
+            .description(description)
+            .send()
+            .await
+            .expect("changed");
         let written = std::fs::read_to_string(file).expect("the world");
         assert!(serde_json::from_str::<Value>(&written).is_ok(), "at every moment it is a whole world");
         kept = kept.or_else(|| written.contains(name).then(Instant::now));

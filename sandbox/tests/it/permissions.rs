@@ -300,8 +300,11 @@ impl Stage {
         self.principal("dev/puller", &[allow(&pulls, "*")]).await;
         self.principal("dev/broad-dev", &[everything()]).await;
         self.principal("outside/outsider", &[everything()]).await;
-        let but =
-            [everything(), deny(&["ecr:DeleteRepository"], "*"), deny(&DATA, &self.configuration("env-prod"))];
+        let but = [
+            everything(),
+            deny(&["ecr:DeleteRepository"], "*"),
+            deny(&DATA, &self.configuration("env-prod")),
+        ];
         self.principal("config/denied", &but).await;
         let execution = self.role_arn("dev/execution");
         self.principal("dev/operator", &[allow(&["ecs:*"], "*"), allow(&["iam:PassRole"], &execution)]).await;
