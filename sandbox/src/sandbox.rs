@@ -71,7 +71,7 @@ impl Sandbox {
         let recorder = Recorder::open(&options.directory).context("open the record of requests")?;
         let keep = options.keep;
         let world = match kept {
-            Some(kept) => resume(kept, options),
+            Some(kept) => resume(kept, options)?,
             None => World::new(options.settings, options.scale),
         };
         let shared = Arc::new(Shared::new(world, recorder));
@@ -184,15 +184,16 @@ async fn listen(port: u16, kept: Option<&World>) -> Result<TcpListener> {
     }
 }
 
-/// A kept world, with what can be chosen anew.
-fn resume(mut kept: World, options: Options) -> World {
+/// A kept world, with what can be chosen anew, and its services' ports.
+fn resume(mut kept: World, options: Options) -> Result<World> {
     kept.clock.scale = options.scale;
     kept.settings.directory = options.directory;
     kept.settings.identity_center |= options.settings.identity_center;
     kept.settings.app_runner_customers.extend(options.settings.app_runner_customers);
     kept.settings.app_runner_customers.sort();
     kept.settings.app_runner_customers.dedup();
-    kept
+    runtime::ingress::reopen(&mut kept)?;
+    Ok(kept)
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, end: CancellationToken, served: TaskTracker) {

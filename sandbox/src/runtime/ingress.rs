@@ -6,6 +6,7 @@ use super::Task;
 use super::process::Address;
 use super::supervisor::Holds;
 use crate::world::World;
+use anyhow::Context;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -89,12 +90,14 @@ pub fn counts(world: &World, key: &str) -> (u64, u64) {
     (count.requests.load(Ordering::Relaxed), count.errors.load(Ordering::Relaxed))
 }
 
-/// Takes the ports again that a kept world has given out.
-pub(super) fn reopen(world: &mut World) {
-    for ingress in world.runtime.ingress.values_mut().filter(|i| i.listener.is_none()) {
+/// Takes the ports again that a kept world has given out. Another's now: an error, because a service's URL names it.
+pub fn reopen(world: &mut World) -> anyhow::Result<()> {
+    for (key, ingress) in world.runtime.ingress.iter_mut().filter(|(_, i)| i.port != 0) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ingress.port));
-        ingress.listener = listener.ok().map(Arc::new);
+        let listener = listener.with_context(|| format!("listen on port {} for {key}", ingress.port))?;
+        ingress.listener = Some(Arc::new(listener));
     }
+    Ok(())
 }
 
 /// Addresses that nobody serves yet.

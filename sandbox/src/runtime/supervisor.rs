@@ -59,7 +59,6 @@ fn begin(host: &Arc<dyn Holds>) {
             None => task.again(),
         }
     }
-    ingress::reopen(&mut world);
 }
 
 /// Tasks and doors that nobody looks after yet.
