@@ -1,10 +1,12 @@
 //! `cargo xtask bootstrap`
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use futures::future::{Either, select};
 use tokio::time::Instant;
 
 use crate::Common;
@@ -19,6 +21,7 @@ use crate::orphans;
 use crate::project::Project;
 use crate::report::{DONE, Done, INTERRUPTED, Judgement, Plan};
 use crate::resources::account;
+use crate::resources::image::building;
 use crate::ui::{Ui, text};
 
 /// Make everything that foothold.toml declares, and prove that it runs.
@@ -81,9 +84,14 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     let absent = matches!(plan.of(&declared.center.image), Some(Judgement::Create | Judgement::After(_)));
     // It needs no account to be built: what fails here fails again, and is told, at its turn.
-    let build = async { if absent { declaration.image.made(&|_| ()).await.map(drop) } else { Ok(()) } };
-    let (done, _built) = tokio::join!(project.reconcile(&e, &aws, &arguments.adopt), build);
-    let done = done?;
+    let meter = |what: &str, done, total| (aws.meter.borrow())(what, done, total);
+    let build =
+        async { if absent { declaration.image.made(&building(&meter)).await.map(drop) } else { Ok(()) } };
+    let done = match select(pin!(project.reconcile(&e, &aws, &arguments.adopt)), pin!(build)).await {
+        // Nobody needs it any more.
+        Either::Left((done, _unfinished)) => done?,
+        Either::Right((_built, reconcile)) => reconcile.await?,
+    };
     let status = project.end(&done);
     match done.exit_status() {
         DONE => ui.say(summary(&project, &aws, &declared, &addresses(&done, &declared))),

@@ -22,6 +22,7 @@ use crate::resources::rollout::{Runner, Runs, Standing};
 use crate::resources::{image, repository};
 use crate::ui::Ui;
 use crate::ui::bar::Bar;
+use crate::ui::meter::meter;
 
 /// Bring a new image to a stage, and return to the last good one when it does not come up.
 #[derive(Args)]
@@ -48,8 +49,10 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &[]).await?;
     let deploy = Deploy::find(&project, &aws, &declared, &plan, stage).await?;
-    let reference = deploy.reference(arguments, &declaration).await?;
-    deploy.bring(&reference).await
+    match project.stop.or(deploy.reference(arguments, &declaration)).await.transpose()? {
+        Some(reference) => deploy.bring(&reference).await,
+        None => Ok(ExitCode::from(INTERRUPTED)),
+    }
 }
 
 /// A stage's service, and where its images come from.
@@ -124,7 +127,8 @@ impl<'p, 'u> Deploy<'p, 'u> {
             let before = good.into_iter().find(|image| Some(image) != self.runs.as_ref());
             return before.with_context(|| format!("stage {} has never run another image", self.stage.name));
         }
-        image::ensure(&self.center, self.repository, &declaration.tag, &declaration.image).await
+        let (tag, source, meter) = (&declaration.tag, &declaration.image, meter(self.project.ui));
+        image::ensure(&self.center, self.repository, tag, source, &meter).await
     }
 
     async fn bring(&self, reference: &str) -> Result<ExitCode> {

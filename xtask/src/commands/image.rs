@@ -8,8 +8,10 @@ use clap::Args;
 use crate::Common;
 use crate::image::BuilderKind;
 use crate::project::Project;
+use crate::report::INTERRUPTED;
 use crate::resources::image;
 use crate::ui::Ui;
+use crate::ui::meter::meter;
 
 /// Build the image and push it, unless the repository has it, and print `repository@digest`.
 #[derive(Args)]
@@ -32,7 +34,12 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         .learned(&declared.center.repository)
         .context("find the repository: run `cargo xtask bootstrap`")?;
     let door = aws.door(&center.id, &center.access).await?;
-    let reference = image::ensure(&door, repository, &declaration.tag, &declaration.image).await?;
+    let meter = meter(ui);
+    let bring = image::ensure(&door, repository, &declaration.tag, &declaration.image, &meter);
+    let Some(reference) = project.stop.or(bring).await.transpose()? else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    drop(meter);
     match common.json {
         true => ui.json(&serde_json::json!({"image": reference})),
         false => ui.result(reference),

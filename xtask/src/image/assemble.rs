@@ -78,7 +78,7 @@ fn certificates() -> String {
 fn config(contents: &Contents, layers: &[Layer]) -> Value {
     let created = contents.commit.as_ref().map_or(BEGINNING_OF_TIME, |it| &it.created);
     let mut run = run(&contents.name);
-    run["Labels"] = labels(contents);
+    run["Labels"] = labels(&contents.name, contents.commit.as_ref()).into();
     json!({
         "created": created,
         "architecture": contents.platform.oci(),
@@ -101,12 +101,13 @@ fn run(name: &str) -> Value {
     })
 }
 
-fn labels(contents: &Contents) -> Value {
+/// The OCI's labels of an image; of the commit only when it is what the sources are.
+pub(super) fn labels(name: &str, commit: Option<&Commit>) -> Map<String, Value> {
     let mut labels = Map::new();
-    labels.insert("org.opencontainers.image.title".into(), contents.name.clone().into());
-    if let Some(commit) = &contents.commit {
+    labels.insert("org.opencontainers.image.title".into(), name.into());
+    if let Some(commit) = commit {
         labels.insert("org.opencontainers.image.revision".into(), commit.revision.clone().into());
         labels.insert("org.opencontainers.image.created".into(), commit.created.clone().into());
     }
-    labels.into()
+    labels
 }

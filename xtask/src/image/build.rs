@@ -6,18 +6,18 @@ use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use super::{Linkage, Source, cargo, elf, fingerprint};
 
 const PROFILE: &str = "image";
 
-/// One more crate is compiled.
+/// What a builder is at, and the how many-eth step that is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BuildProgress {
-    pub(crate) compiled: usize,
-    pub(crate) name: String,
+    pub(crate) step: u64,
+    pub(crate) what: String,
 }
 
 /// What cargo did: the binary it made, and what the compiler said against the source.
@@ -31,16 +31,11 @@ struct Outcome {
 #[serde(tag = "reason")]
 enum Message {
     #[serde(rename = "compiler-artifact")]
-    Artifact { target: Target, executable: Option<PathBuf> },
+    Artifact { executable: Option<PathBuf> },
     #[serde(rename = "compiler-message")]
     Diagnosed { message: Diagnostic },
     #[serde(other)]
     Other,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
 }
 
 #[derive(Deserialize)]
@@ -87,11 +82,13 @@ async fn command(source: &Source, linkage: Linkage) -> Result<Command> {
     let target = source.platform.target(linkage);
     command
         .arg(if linkage == Linkage::Zigbuild { "zigbuild" } else { "build" })
-        .args(["--locked", "--quiet", "--message-format", "json", "--profile", PROFILE, "--target", target])
+        .args(["--locked", "--message-format", "json", "--profile", PROFILE, "--target", target])
         .args(["--package", &source.package, "--bin", &source.package])
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env(format!("CFLAGS_{}", target.replace('-', "_")), c_flags.join(" "))
-        .env("CARGO_INCREMENTAL", "0");
+        .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_TERM_PROGRESS_WHEN", "never")
+        .env("CARGO_TERM_COLOR", "never");
     Ok(command)
 }
 
@@ -120,26 +117,42 @@ async fn prefixes(source: &Source) -> Result<Vec<(String, String)>> {
 async fn run(mut command: Command, progress: &dyn Fn(BuildProgress)) -> Result<Option<PathBuf>> {
     let mut cargo = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("run cargo")?;
     let stdout = cargo.stdout.take().context("read what cargo says")?;
-    let mut stderr = cargo.stderr.take().context("read what cargo says")?;
-    let mut said = String::new();
-    let (outcome, _) =
-        futures::try_join!(follow(stdout, progress), async { Ok(stderr.read_to_string(&mut said).await?) })?;
+    let stderr = cargo.stderr.take().context("read what cargo says")?;
+    let (outcome, said) = futures::try_join!(results(stdout), follow(stderr, progress))?;
     refuse(cargo.wait().await?, &outcome.errors, &said)?;
     Ok(outcome.binary)
 }
 
-async fn follow(stdout: impl AsyncRead + Unpin, progress: &dyn Fn(BuildProgress)) -> Result<Outcome> {
+/// Tells what cargo begins, and returns what else it says.
+async fn follow(stderr: impl AsyncRead + Unpin, progress: &dyn Fn(BuildProgress)) -> Result<String> {
+    let mut lines = BufReader::new(stderr).lines();
+    let (mut step, mut said) = (0, String::new());
+    while let Some(line) = lines.next_line().await? {
+        match doing(&line) {
+            Some(what) => {
+                step += u64::from(what.starts_with("compiling"));
+                progress(BuildProgress { step, what });
+            }
+            None => said += &format!("{line}\n"),
+        }
+    }
+    Ok(said)
+}
+
+/// What a status line of cargo's says, `   Compiling serde v1.0.0 (…)`; messages start at the line's beginning.
+fn doing(line: &str) -> Option<String> {
+    let (verb, what) = line.strip_prefix(' ')?.trim_start().split_once(' ')?;
+    let what = if verb == "Compiling" { what.split(' ').next()? } else { what };
+    verb.starts_with(char::is_uppercase).then(|| format!("{} {what}", verb.to_lowercase()))
+}
+
+async fn results(stdout: impl AsyncRead + Unpin) -> Result<Outcome> {
     let mut lines = BufReader::new(stdout).lines();
     let mut outcome = Outcome::default();
-    let mut compiled = 0;
     while let Some(line) = lines.next_line().await? {
         // A build script may print what is not cargo's.
         match serde_json::from_str(&line).unwrap_or(Message::Other) {
-            Message::Artifact { target, executable } => {
-                compiled += 1;
-                outcome.binary = executable.or(outcome.binary);
-                progress(BuildProgress { compiled, name: target.name });
-            }
+            Message::Artifact { executable } => outcome.binary = executable.or(outcome.binary),
             Message::Diagnosed { message } if message.level == "error" => {
                 outcome.errors.push_str(&message.rendered.unwrap_or_default());
             }
@@ -190,5 +203,14 @@ mod tests {
     fn dep_info_names_files_with_blanks() {
         let files: Vec<PathBuf> = made_of("/t/app: /a/main.rs /a/two\\ words.rs\n").collect();
         assert_eq!(files, [PathBuf::from("/a/main.rs"), PathBuf::from("/a/two words.rs")]);
+    }
+
+    #[test]
+    fn what_cargo_is_at_is_told_apart_from_what_it_says() {
+        assert_eq!(doing("   Compiling app v0.1.0 (/a/app)").unwrap(), "compiling app");
+        let waits = "    Blocking waiting for file lock on build directory";
+        assert_eq!(doing(waits).unwrap(), "blocking waiting for file lock on build directory");
+        assert_eq!(doing("error: could not compile `app`"), None);
+        assert_eq!(doing("  --> app/src/main.rs:1:1"), None);
     }
 }

@@ -1,18 +1,22 @@
 //! An image built by a container engine from the app's `Dockerfile`, taken out of the engine as files, so that it is
 //! named by digest and pushed exactly like one of our own.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 
+use super::assemble::labels;
 use super::layer::{Layer, compress};
 use super::oci::{Blob, CONFIG, Image};
-use super::{Engine, Platform, Source, cargo};
+use super::{BuildProgress, Engine, Platform, Source, cargo, last_commit};
 
 /// `docker save` lists its images in `manifest.json`; podman and finch write the same.
 #[derive(Deserialize)]
@@ -42,8 +46,15 @@ struct RootFs {
     diff_ids: Vec<String>,
 }
 
+/// How many lines of what an engine said tell why it failed.
+const LINES: usize = 60;
+
 /// Runs the engine's build. Fails with what the engine said, and when the result would run as root.
-pub(crate) async fn build(source: &Source, engine: Engine) -> Result<Image> {
+pub(crate) async fn build(
+    source: &Source,
+    engine: Engine,
+    progress: &dyn Fn(BuildProgress),
+) -> Result<Image> {
     let name = format!("foothold-build/{}:{}", source.package, source.platform.oci());
     let file = source.root.join(&source.package).join("Dockerfile");
     ensure!(file.is_file(), "find `{}`, which {engine} builds from", file.display());
@@ -52,12 +63,11 @@ pub(crate) async fn build(source: &Source, engine: Engine) -> Result<Image> {
     if source.platform.rust_arch() != std::env::consts::ARCH {
         command.args(["--platform", &format!("linux/{}", source.platform.oci())]);
     }
-    cargo::stdout({
-        command.arg(&source.root);
-        command
-    })
-    .await
-    .context("build the image")?;
+    for (label, value) in labels(&source.package, last_commit(source).await?.as_ref()) {
+        command.args(["--label", &format!("{label}={}", value.as_str().unwrap_or_default())]);
+    }
+    command.arg(&source.root);
+    follow(command, progress).await.context("build the image")?;
     let directory = tempfile::tempdir()?;
     let archive = directory.path().join("image.tar");
     let mut command = Command::new(engine.command());
@@ -65,6 +75,38 @@ pub(crate) async fn build(source: &Source, engine: Engine) -> Result<Image> {
     cargo::stdout(command).await.context("take the image out of the engine")?;
     let platform = source.platform;
     tokio::task::spawn_blocking(move || read(&archive, platform)).await?
+}
+
+/// Runs an engine and tells every line of it. Fails with the last ones.
+async fn follow(mut command: Command, progress: &dyn Fn(BuildProgress)) -> Result<()> {
+    let name = command.as_std().get_program().to_string_lossy().into_owned();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut engine = command.spawn().with_context(|| format!("run `{name}`"))?;
+    let stdout = engine.stdout.take().context("read what the engine says")?;
+    let stderr = engine.stderr.take().context("read what the engine says")?;
+    let (said, step) = (RefCell::new(VecDeque::new()), RefCell::new(0));
+    let hear = |line: String| {
+        *step.borrow_mut() += 1;
+        progress(BuildProgress { step: *step.borrow(), what: format!("{name}: {}", line.trim()) });
+        let mut said = said.borrow_mut();
+        said.push_back(line);
+        if said.len() > LINES {
+            said.pop_front();
+        }
+    };
+    futures::try_join!(lines(stdout, &hear), lines(stderr, &hear))?;
+    if !engine.wait().await?.success() {
+        bail!("`{name}` failed:\n{}", Vec::from(said.into_inner()).join("\n"));
+    }
+    Ok(())
+}
+
+async fn lines(stream: impl AsyncRead + Unpin, hear: &dyn Fn(String)) -> Result<()> {
+    let mut lines = BufReader::new(stream).lines();
+    while let Some(line) = lines.next_line().await? {
+        hear(line);
+    }
+    Ok(())
 }
 
 /// Reads what an engine saved.

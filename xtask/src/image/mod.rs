@@ -54,7 +54,7 @@ pub(crate) async fn make(
     progress: &dyn Fn(BuildProgress),
 ) -> Result<Image> {
     let mut image = match builder {
-        Builder::Engine(engine) => engine::build(source, *engine).await?,
+        Builder::Engine(engine) => engine::build(source, *engine, progress).await?,
         Builder::Native(linkage) => native(source, *linkage, progress).await?,
     };
     image.sbom = Some(sbom::sbom(source, builder).await?);

@@ -66,8 +66,15 @@ pub(crate) async fn push(
     if let Some(sbom) = &image.sbom {
         attach(&connection, image, sbom).await?;
     }
-    connection.put(tag, &image.manifest).await?;
-    confirm(&connection, tag, image.digest()).await
+    match connection.put(tag, &image.manifest).await {
+        // ECR refuses a tag that is there even for the same content, as after an answer that was lost.
+        Err(PushError::Immutable(said)) => match connection.find(tag).await? {
+            Some(there) if there == *image.digest() => Ok(there),
+            Some(there) => Err(PushError::taken(tag, &there, image.digest())),
+            None => Err(PushError::Immutable(said)),
+        },
+        sent => sent.and(confirm(&connection, tag, image.digest()).await),
+    }
 }
 
 /// Lets `tag` name an image that the registry has, whatever it named before.

@@ -54,7 +54,7 @@ struct Kind {
 pub(crate) async fn sbom(source: &Source, builder: &Builder) -> Result<Blob> {
     let linkage = match builder {
         Builder::Native(linkage) => *linkage,
-        Builder::Engine(_) => Linkage::Musl,
+        Builder::Engine(_) => Linkage::StaticGlibc,
     };
     let metadata = metadata(&source.root, source.platform.target(linkage)).await?;
     let lock = std::fs::read_to_string(source.root.join("Cargo.lock")).context("read `Cargo.lock`")?;

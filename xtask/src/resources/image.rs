@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use super::repository::ABSENT;
 use super::repository_policy::client;
 use super::{Repository, repository};
-use crate::aws::{Aws, Door, read, wrote};
+use crate::aws::{Aws, Door, Meter, read, wrote};
 use crate::graph::{Key, Node};
 use crate::image::push::{PushProgress, Registry, find, move_tag, push};
 use crate::image::{self, BuildProgress, Builder, Digest, Source};
@@ -84,15 +84,13 @@ impl Resource for Image {
 
     async fn apply(&self, cx: &Cx<'_, Aws>, _: Option<&SeenBy<Self>>, _: &Owned) -> Result<()> {
         let meter = |what: &str, done, total| (cx.world.meter.borrow())(what, done, total);
-        let compiling = |it: BuildProgress| meter(&format!("compiling {}", it.name), it.compiled as u64, 0);
-        let image = self.source.made(&compiling).await?;
+        let image = self.source.made(&building(&meter)).await?;
         let (client, name) = client(cx, &self.repository).await?;
         let uri = &cx.known.of(&self.repository)?.uri;
         // What is in the URI behind the host, which in AWS is the name.
         let path = uri.split_once('/').map_or(name, |(_, path)| path);
         let registry = registry(&client, path).await?;
-        let progress = |it: PushProgress| meter("pushing the image", it.done, it.total);
-        push(&registry, image, &self.tag, &progress).await?;
+        push(&registry, image, &self.tag, &pushing(&meter)).await?;
         Ok(())
     }
 
@@ -168,13 +166,23 @@ pub(crate) async fn ensure(
     repository: &repository::Learned,
     tag: &str,
     source: &ImageSource,
+    meter: &Meter,
 ) -> Result<String> {
     let registry = registry_of(door, repository).await?;
     let digest = match find(&registry, tag).await? {
         Some(digest) => digest,
-        None => push(&registry, source.made(&|_| ()).await?, tag, &|_| ()).await?,
+        None => push(&registry, source.made(&building(meter)).await?, tag, &pushing(meter)).await?,
     };
     Ok(format!("{}@{digest}", repository.uri))
+}
+
+/// Shows what a builder is at. Nobody knows how many steps it has.
+pub(crate) fn building(meter: &dyn Fn(&str, u64, u64)) -> impl Fn(BuildProgress) {
+    move |it| meter(&it.what, it.step, 0)
+}
+
+fn pushing(meter: &dyn Fn(&str, u64, u64)) -> impl Fn(PushProgress) {
+    move |it| meter("pushing the image", it.done, it.total)
 }
 
 /// The reference of an image that the repository has, by a tag, a digest, or a whole reference.

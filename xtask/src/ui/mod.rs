@@ -4,6 +4,7 @@
 //! else to stderr; texts come from functions that return them.
 
 pub(crate) mod bar;
+pub(crate) mod meter;
 pub(crate) mod progress;
 pub(crate) mod prompts;
 pub(crate) mod text;
@@ -31,6 +32,7 @@ pub(crate) enum Style {
 }
 
 /// The one that talks to people.
+#[derive(Clone)]
 pub(crate) struct Ui {
     pub(crate) style: Style,
     pub(crate) verbose: bool,

@@ -1,12 +1,12 @@
 //! A walk as it happens: live lines on a terminal, lines with times elsewhere, JSON events for programs.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{Style, Ui, text};
+use super::{Style, Ui, meter, text};
 use crate::aws::Meter;
 use crate::engine::{Event, Wait, What};
 use crate::graph::Label;
@@ -51,22 +51,9 @@ impl<'u> Progress<'u> {
         }
     }
 
-    /// What long work tells: what it is, how much is done, and of how much (0: nobody knows).
+    /// What long work tells, shown among the lines of the walk.
     pub(crate) fn meter(&self) -> Meter {
-        if self.ui.style != Style::Rich {
-            return Box::new(|_, _, _| ());
-        }
-        let (bars, overall, bar) = (self.bars.clone(), self.overall.clone(), OnceCell::new());
-        Box::new(move |what, done, total| {
-            let bar: &ProgressBar = bar.get_or_init(|| bars.insert_before(&overall, ProgressBar::new(total)));
-            bar.set_style(if total == 0 { work_style() } else { bytes_style() });
-            bar.set_length(total);
-            bar.set_position(done);
-            bar.set_message(what.to_owned());
-            if total > 0 && done >= total {
-                bar.finish_and_clear();
-            }
-        })
+        meter::above(self.ui, &self.bars, &self.overall)
     }
 
     /// Ends the live lines.
@@ -135,16 +122,6 @@ fn without_request(why: &str) -> &str {
 fn line_style() -> ProgressStyle {
     ProgressStyle::with_template("  {spinner} {prefix}: {wide_msg} {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
-}
-
-fn work_style() -> ProgressStyle {
-    ProgressStyle::with_template("  {spinner} {pos} {wide_msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
-}
-
-fn bytes_style() -> ProgressStyle {
-    ProgressStyle::with_template("  {msg} {bar:30} {bytes}/{total_bytes}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn overall_style() -> ProgressStyle {

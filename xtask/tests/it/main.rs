@@ -6,6 +6,7 @@ mod config;
 mod deploy;
 mod drift;
 mod hand;
+mod image;
 mod people;
 mod refusals;
 mod stages;

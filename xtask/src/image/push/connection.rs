@@ -15,8 +15,10 @@ use tokio::time::{sleep, timeout};
 
 use super::{Blob, Digest, PushError, Registry};
 
-/// How often one blob is sent before the push gives up.
+/// How often the same is asked, or one blob sent, before the push gives up.
 const ATTEMPTS: u32 = 3;
+/// The shortest time between two attempts.
+const PAUSE: Duration = Duration::from_millis(300);
 /// The granularity of the progress.
 const PIECE: usize = 64 * 1024;
 
@@ -39,7 +41,7 @@ impl<'registry> Connection<'registry> {
         let connection = Connection { client: Client::try_from(config)?, registry };
         let (any, auth) = (registry.reference("latest"), registry.auth());
         for operation in [RegistryOperation::Pull, RegistryOperation::Push] {
-            connection.heard(connection.client.auth(&any, &auth, operation)).await?;
+            connection.heard(async || connection.client.auth(&any, &auth, operation.clone()).await).await?;
         }
         Ok(connection)
     }
@@ -47,7 +49,7 @@ impl<'registry> Connection<'registry> {
     /// The digest of what `tag` names.
     pub(super) async fn find(&self, tag: &str) -> Result<Option<Digest>, PushError> {
         let (reference, auth) = (self.registry.reference(tag), self.registry.auth());
-        match self.heard(self.client.fetch_manifest_digest(&reference, &auth)).await {
+        match self.heard(async || self.client.fetch_manifest_digest(&reference, &auth).await).await {
             Ok(digest) => Ok(Some(Digest::parse(&digest).context("read the registry's digest")?)),
             Err(PushError::NotFound) => Ok(None),
             Err(error) => Err(error),
@@ -56,8 +58,9 @@ impl<'registry> Connection<'registry> {
 
     pub(super) async fn manifest(&self, digest: &Digest, media_type: &str) -> Result<Blob, PushError> {
         let (reference, auth) = (self.registry.reference(digest.as_str()), self.registry.auth());
-        let (manifest, _) =
-            self.heard(self.client.pull_manifest_raw(&reference, &auth, &[media_type])).await?;
+        let (manifest, _) = self
+            .heard(async || self.client.pull_manifest_raw(&reference, &auth, &[media_type]).await)
+            .await?;
         Ok(Blob::new(media_type, manifest))
     }
 
@@ -65,13 +68,17 @@ impl<'registry> Connection<'registry> {
     pub(super) async fn referrers(&self, image: &Digest) -> Result<OciImageIndex, PushError> {
         let (host, repository) = (self.registry.host.clone(), self.registry.repository.clone());
         let reference = Reference::with_digest(host, repository, image.to_string());
-        self.heard(self.client.pull_referrers(&reference, None)).await
+        self.heard(async || self.client.pull_referrers(&reference, None).await).await
     }
 
     pub(super) async fn put(&self, tag: &str, manifest: &Blob) -> Result<(), PushError> {
         let media_type = HeaderValue::from_str(&manifest.media_type).context("name a manifest's type")?;
         let reference = self.registry.reference(tag);
-        self.heard(self.client.push_manifest_raw(&reference, manifest.data.clone(), media_type)).await?;
+        let put = async || {
+            let (data, media_type) = (manifest.data.clone(), media_type.clone());
+            self.client.push_manifest_raw(&reference, data, media_type).await
+        };
+        self.heard(put).await?;
         Ok(())
     }
 
@@ -79,10 +86,11 @@ impl<'registry> Connection<'registry> {
     pub(super) async fn send(&self, blob: &Blob, progress: &dyn Fn(u64)) -> Result<(), PushError> {
         let reference = self.registry.reference(blob.digest.as_str());
         let mut attempt = 1;
-        while !self.heard(self.client.blob_exists(&reference, blob.digest.as_str())).await? {
+        let exists = async || self.client.blob_exists(&reference, blob.digest.as_str()).await;
+        while !self.heard(exists).await? {
             match self.upload(&reference, blob, progress).await {
                 Err(error) if error.passes() && attempt < ATTEMPTS => {
-                    sleep(Duration::from_millis(300) * attempt).await;
+                    sleep(PAUSE * attempt).await;
                 }
                 other => return other,
             }
@@ -118,14 +126,21 @@ impl<'registry> Connection<'registry> {
         }
     }
 
-    /// Waits for an answer, but not for ever.
+    /// Waits for an answer, but not for ever; asks again when the connection is cut or the registry is not well.
     async fn heard<T>(
         &self,
-        request: impl Future<Output = Result<T, OciDistributionError>>,
+        request: impl AsyncFn() -> Result<T, OciDistributionError>,
     ) -> Result<T, PushError> {
-        match timeout(self.registry.patience, request).await {
-            Ok(answer) => answer.map_err(|it| self.refused(it)),
-            Err(_) => Err(PushError::Silent),
+        let mut attempt = 1;
+        loop {
+            let Ok(answer) = timeout(self.registry.patience, request()).await else {
+                return Err(PushError::Silent);
+            };
+            match answer.map_err(|it| self.refused(it)) {
+                Err(error) if error.passes() && attempt < ATTEMPTS => sleep(PAUSE * attempt).await,
+                answer => return answer,
+            }
+            attempt += 1;
         }
     }
 
