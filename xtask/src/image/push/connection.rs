@@ -41,7 +41,7 @@ impl<'registry> Connection<'registry> {
         let connection = Connection { client: Client::try_from(config)?, registry };
         let (any, auth) = (registry.reference("latest"), registry.auth());
         for operation in [RegistryOperation::Pull, RegistryOperation::Push] {
-            connection.heard(async || connection.client.auth(&any, &auth, operation.clone()).await).await?;
+            connection.heard(async || connection.client.auth(&any, &auth, operation).await).await?;
         }
         Ok(connection)
     }
