@@ -62,6 +62,12 @@ pub(crate) struct Aws {
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
     /// The requests for accounts that this run has made, by the account's name.
     pub(crate) asked: RefCell<HashMap<String, String>>,
+    /// Identity Center's instances, wherever they are.
+    pub(crate) instances: Listing<aws_sdk_ssoadmin::types::InstanceMetadata>,
+    /// Name and ARN of every permission set.
+    pub(crate) permission_sets: Listing<(String, String)>,
+    /// The names of those that were looked at once, by their ARNs: a permission set is never renamed.
+    pub(crate) permission_set_names: RefCell<HashMap<String, String>>,
     pub(crate) meter: RefCell<Meter>,
 }
 
@@ -97,10 +103,24 @@ impl Aws {
         let caller = identity(&base).await.context("find out whose credentials these are")?;
         let doors = RefCell::default();
         let (accounts, requests, asked) = Default::default();
+        let (instances, permission_sets, permission_set_names) = Default::default();
         let (region, only) = (reach.region.clone(), reach.only.clone());
         let meter: Meter = Box::new(|_, _, _| ());
         let meter = RefCell::new(meter);
-        Ok(Self { region, only, caller, base, doors, accounts, requests, asked, meter })
+        Ok(Self {
+            region,
+            caller,
+            only,
+            base,
+            doors,
+            accounts,
+            requests,
+            asked,
+            instances,
+            permission_sets,
+            permission_set_names,
+            meter,
+        })
     }
 
     /// The caller's own account: the management account, where there is an organization.
@@ -114,7 +134,6 @@ impl Aws {
     }
 
     /// The people and groups of Identity Center, in its own Region.
-    #[expect(dead_code, reason = "for the people and the groups")]
     pub(crate) fn identity_store(&self, region: &str) -> aws_sdk_identitystore::Client {
         aws_sdk_identitystore::Client::new(&self.in_region(region))
     }

@@ -3,6 +3,8 @@
 //! **Architecture Invariant:** this is the only place that says what is wanted. Commands declare it, look at it,
 //! and reconcile it; teardown declares it retired.
 
+mod people;
+
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -17,6 +19,8 @@ use crate::image::PORT;
 use crate::names::{self, Names};
 use crate::policy::{self, Policy};
 use crate::profiles;
+pub(crate) use people::People;
+
 use crate::report::Report;
 use crate::resources::cli_profile::Source;
 use crate::resources::*;
@@ -63,13 +67,13 @@ pub(crate) enum Switch {
 pub(crate) struct Declared {
     pub(crate) center: Center,
     pub(crate) stages: Vec<DeclaredStage>,
+    pub(crate) people: Option<People>,
 }
 
 /// What belongs to no stage.
 pub(crate) struct Center {
     organization: Option<Key<Organization>>,
     workloads: Option<Key<Unit>>,
-    #[expect(dead_code, reason = "for the profiles that sign in there")]
     pub(crate) identity_center: Option<Key<IdentityCenter>>,
     pub(crate) account: Key<Account>,
     pub(crate) repository: Key<Repository>,
@@ -119,14 +123,19 @@ impl Service {
 /// Declares everything.
 pub(crate) fn declare(e: &mut Environment<Aws>, from: &Declaration) -> Declared {
     let center = center(e, from);
-    let stages = from.config.stages.iter().map(|declared| stage(e, from, &center, declared)).collect();
-    Declared { center, stages }
+    let stages = from.config.stages.iter().map(|declared| stage(e, from, &center, declared));
+    let stages: Vec<DeclaredStage> = stages.collect();
+    let people = people::people(e, from, &center, &stages);
+    Declared { center, stages, people }
 }
 
 /// Declares that these stages should no longer exist. What is not theirs alone is left as it is.
 pub(crate) fn retire(e: &mut Environment<Aws>, from: &Declaration, stages: &[config::Stage]) {
     let center = e.using(|e| center(e, from));
-    e.retire(|e| stages.iter().for_each(|retired| drop(stage(e, from, &center, retired))));
+    for retired in stages {
+        let declared = e.retire(|e| stage(e, from, &center, retired));
+        people::retire(e, from, &center, retired, declared);
+    }
 }
 
 /// Declares what belongs to no stage.

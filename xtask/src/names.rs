@@ -1,11 +1,16 @@
 //! What everything is called: every name that derives from `foothold.toml`, in one place.
 
+use sha2::{Digest, Sha256};
+
 use crate::config::Platform;
 
 /// The unit of the account that holds images and configuration.
 pub(crate) const DEPLOYMENTS: &str = "Deployments";
 /// The unit of the accounts in which the stages run.
 pub(crate) const WORKLOADS: &str = "Workloads";
+
+/// How long the name of a permission set may be.
+const PERMISSION_SET: usize = 32;
 
 /// The names of one project.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +111,16 @@ impl<'a> Names<'a> {
         self.project.to_owned()
     }
 
+    /// A permission set. Those of all projects of an organization are in one list, and AWS takes 32 characters.
+    pub(crate) fn permission_set(self, name: &str) -> String {
+        let whole = format!("{}-{name}", self.project);
+        if whole.len() <= PERMISSION_SET {
+            return whole;
+        }
+        let mark = hex::encode(&Sha256::digest(&whole)[..3]);
+        format!("{}-{mark}", whole[..PERMISSION_SET - mark.len() - 1].trim_end_matches('-'))
+    }
+
     /// The log group of a stage.
     pub(crate) fn log_group(self, stage: &str) -> String {
         format!("/foothold/{}/{stage}", self.project)
@@ -115,4 +130,17 @@ impl<'a> Names<'a> {
 /// The ARN of a role under a path that begins and ends with `/`.
 pub(crate) fn role_arn(account_id: &str, path: &str, role: &str) -> String {
     format!("arn:aws:iam::{account_id}:role{path}{role}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permission_sets_fit_and_stay_apart() {
+        let names = Names::new("ABCDEFGHIJKLMNOPQRSTUVWX");
+        assert_eq!(Names::new("ListServices").permission_set("developer"), "ListServices-developer");
+        let (one, other) = (names.permission_set("administrator"), names.permission_set("administrators"));
+        assert!(one.len() <= 32 && other.len() <= 32 && one != other, "{one} {other}");
+    }
 }

@@ -46,12 +46,12 @@ impl<'u> Project<'u> {
     pub(crate) async fn open(ui: &'u Ui, common: &Common, answers: Option<&Answers>) -> Result<Self> {
         let stop = stop_on_signals()?;
         let mut workspace = Workspace::find()?;
-        policy::check(&workspace.policies)?;
         if common.sandbox {
             workspace = workspace.sandboxed()?;
         }
         let new = !workspace.foothold.exists();
         let config = read_config(ui, common, &workspace, answers)?;
+        policy::check(&workspace.policies, &config.people.documents())?;
         let (reach, pace) = match common.sandbox {
             true => sandbox::reach(ui, &workspace, &config.region).await?,
             false => (Reach::new(common.profile.clone(), &config.region), common.pace.unwrap_or(1.0)),
@@ -63,11 +63,11 @@ impl<'u> Project<'u> {
     /// Reads and checks the files, and goes nowhere.
     pub(crate) fn read(ui: &'u Ui, common: &Common) -> Result<Self> {
         let mut workspace = Workspace::find()?;
-        policy::check(&workspace.policies)?;
         if common.sandbox {
             workspace = workspace.sandboxed()?;
         }
         let config = Config::load(&workspace.foothold)?;
+        policy::check(&workspace.policies, &config.people.documents())?;
         let reach = Reach::new(common.profile.clone(), &config.region);
         Ok(Self {
             ui,
@@ -155,7 +155,7 @@ impl<'u> Project<'u> {
         if !self.config.organization {
             return Ok(Switch::Off);
         }
-        match identity_center::instance(aws).await {
+        match identity_center::instance(aws, Instant::now()).await {
             Ok(Some(_)) => Ok(Switch::On),
             Ok(None) => {
                 if tell {

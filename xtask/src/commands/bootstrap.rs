@@ -69,6 +69,12 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         plan = project.look(&e, &aws, &arguments.adopt).await?;
     }
     ui.say(text::plan(&plan, ui.verbose));
+    // A group that never comes is known before anything is done.
+    for group in declared.people.iter().flat_map(|people| &people.groups) {
+        if let Some(Judgement::Failed(failure)) = plan.of(group) {
+            bail!("{failure}");
+        }
+    }
     if project.stop.is_stopped() {
         return Ok(ExitCode::from(INTERRUPTED));
     }

@@ -1,5 +1,6 @@
 //! The commands, one file each: arguments and `run` side by side.
 
+pub(crate) mod access;
 pub(crate) mod bench;
 pub(crate) mod bootstrap;
 pub(crate) mod config;
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     Config(config::Arguments),
     Deploy(deploy::Arguments),
     Logs(logs::Arguments),
+    Access(access::Arguments),
     Exec(exec::Arguments),
     Env(env::Arguments),
     Console(console::Arguments),
@@ -58,6 +60,7 @@ pub(crate) async fn run(command: Command, common: &Common, ui: &Ui) -> Result<Ex
         Command::Config(arguments) => config::run(&arguments, common, ui).await,
         Command::Deploy(arguments) => deploy::run(&arguments, common, ui).await,
         Command::Logs(arguments) => logs::run(&arguments, common, ui).await,
+        Command::Access(arguments) => access::run(&arguments, common, ui).await,
         Command::Exec(arguments) => exec::run(&arguments, common, ui).await,
         Command::Env(arguments) => env::run(&arguments, common, ui).await,
         Command::Console(arguments) => console::run(&arguments, common, ui).await,

@@ -6,7 +6,9 @@ use super::accounts::{Accounts, Lines};
 use super::faults::Fault;
 use super::file::{File, Given, Platform, Stage as Lined};
 use super::shape::{Pruned, nearest};
-use super::{Config, Management, PREDEFINED_STRATEGIES, Size, Stage, Strategy, quoted, regions, size};
+use super::{
+    Config, Management, PREDEFINED_STRATEGIES, Size, Stage, Strategy, people, quoted, regions, size,
+};
 use crate::names::Names;
 
 /// The longest name: every name derived from it must fit too.
@@ -33,6 +35,7 @@ pub(super) fn check(file: &File, pruned: &Pruned, faults: &mut Vec<Fault>) -> Op
     if file.stages.is_empty() && !pruned.had("stage") {
         faults.push(Fault::new(0..0, "there is no stage", "add `[[stage]]` with `name = \"development\"`"));
     }
+    let people = people::check(file, &stages, pruned, faults);
     Some(Config {
         name: name?.to_owned(),
         region: region?,
@@ -41,6 +44,7 @@ pub(super) fn check(file: &File, pruned: &Pruned, faults: &mut Vec<Fault>) -> Op
         management: Management { account_id: file.management.account_id.get().cloned() },
         config: config?,
         stages,
+        people,
     })
 }
 
@@ -236,7 +240,7 @@ fn twins(file: &File, faults: &mut Vec<Fault>) {
 }
 
 /// Letters, digits and hyphens, the first a letter.
-fn is_word(text: &str) -> bool {
+pub(super) fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }

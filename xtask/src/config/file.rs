@@ -80,6 +80,78 @@ pub(super) struct File {
     /// The stages, from the first that gets a change to the last.
     #[serde(rename = "stage")]
     pub(super) stages: Vec<Given<Stage>>,
+    /// Where people and groups are kept: in Identity Center itself by default, where we make what is missing.
+    pub(super) identity_source: Given<IdentitySource>,
+    /// The groups of people; `developers`, `operators` and `administrators` by default.
+    pub(super) groups: Given<Vec<Given<String>>>,
+    /// The people, unless they come from an external identity source.
+    pub(super) people: Vec<Given<Person>>,
+    /// Permission sets besides those that there are by default, or instead of the one of that name.
+    #[serde(rename = "permission_set")]
+    pub(super) permission_sets: Vec<Given<PermissionSet>>,
+    /// Who may do what where. A group without any has what it has by default.
+    #[serde(rename = "assignment")]
+    pub(super) assignments: Vec<Given<Assignment>>,
+}
+
+/// Where people and groups are kept.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(crate) enum IdentitySource {
+    /// In Identity Center itself.
+    #[default]
+    IdentityCenter,
+    /// Elsewhere, and synchronized into Identity Center: they are looked up, never made.
+    External,
+}
+
+/// A person who signs in.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["email", "name"]))]
+pub(super) struct Person {
+    /// The person's e-mail address, which is also the name to sign in with.
+    #[schemars(extend("examples" = ["ada@example.com"]))]
+    pub(super) email: Given<String>,
+    /// As the person is called.
+    #[schemars(extend("examples" = ["Ada Lovelace"]))]
+    pub(super) name: Given<String>,
+    /// The groups that the person is in.
+    pub(super) groups: Given<Vec<Given<String>>>,
+}
+
+/// What a person may do in an account, and for how long.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["name"]))]
+pub(super) struct PermissionSet {
+    /// In Identity Center it is `<project>-<name>`.
+    #[schemars(extend("pattern" = "^[A-Za-z][A-Za-z0-9-]*$", "examples" = ["support"]))]
+    pub(super) name: Given<String>,
+    /// Policies that AWS manages, by their names: `ViewOnlyAccess` is `job-function/ViewOnlyAccess`.
+    pub(super) managed: Given<Vec<Given<String>>>,
+    /// A document of `policies/`; it may have the placeholders `{{project}}`, `{{region}}` and `{{role_path}}`.
+    #[schemars(extend("examples" = ["support.json"]))]
+    pub(super) policy: Given<String>,
+    /// How long a session lasts: 1 to 12 hours, 1 by default.
+    pub(super) session_hours: Given<u32>,
+}
+
+/// A group's permission set in some accounts.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["group", "permission_set", "accounts"]))]
+pub(super) struct Assignment {
+    /// One of `groups`.
+    #[schemars(extend("examples" = ["developers"]))]
+    pub(super) group: Given<String>,
+    /// One of `permission_set`, or of those that there are by default: `developer`, `operator`, `administrator`,
+    /// `read-only`, `dns-read-only`, `billing-view`, and `config-<stage>` for each stage.
+    #[schemars(extend("examples" = ["developer"]))]
+    pub(super) permission_set: Given<String>,
+    /// Stages by name, `unprotected`, `protected` (stages), `stages`, `config`, `management`, `all`.
+    pub(super) accounts: Given<Vec<Given<String>>>,
 }
 
 /// What runs the containers of a stage.

@@ -1,10 +1,12 @@
 //! `foothold.toml`: what we want, read, checked all at once, and written back.
 
 mod accounts;
+mod assignments;
 mod check;
 mod email;
 mod faults;
 mod file;
+mod people;
 mod regions;
 mod shape;
 mod size;
@@ -17,7 +19,8 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 pub(crate) use faults::{Fault, Faults};
-pub(crate) use file::Platform;
+pub(crate) use file::{IdentitySource, Platform};
+pub(crate) use people::{Document, People, PermissionSet, Person, Where};
 pub(crate) use shape::nearest;
 pub(crate) use size::Size;
 
@@ -37,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) management: Management,
     pub(crate) config: Account,
     pub(crate) stages: Vec<Stage>,
+    pub(crate) people: People,
 }
 
 /// The account that holds the organization.

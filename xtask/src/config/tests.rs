@@ -240,6 +240,51 @@ fn stages_are_chosen_by_name_or_by_being_the_only_one_that_runs() {
 }
 
 #[test]
+fn people_have_what_their_groups_have_by_default() {
+    let running = GOOD.replace("protected = true", "protected = true\naccount = \"prod\"");
+    let people = Config::parse(FILE, &running).unwrap().people;
+    assert_eq!(people.groups, ["developers", "operators", "administrators"]);
+    let of = |group: &str| -> Vec<String> {
+        let own = people.assignments.iter().filter(|one| one.group == group);
+        own.map(|one| format!("{:?} {}", one.account, one.permission_set)).collect()
+    };
+    assert_eq!(
+        of("developers"),
+        [
+            "Config config-development",
+            "Config config-testing",
+            "Stage(\"development\") developer",
+            "Stage(\"production\") billing-view",
+            "Stage(\"production\") dns-read-only",
+            "Stage(\"production\") read-only",
+        ]
+    );
+    assert_eq!(of("administrators").len(), 4);
+    assert!(of("operators").contains(&"Config config-production".to_owned()));
+}
+
+#[test]
+fn a_group_with_assignments_of_the_file_has_those_alone() {
+    let more = "[[permission_set]]\nname = \"support\"\nmanaged = [\"ViewOnlyAccess\"]\npolicy = \"support.json\"\n\
+                [[assignment]]\ngroup = \"developers\"\npermission_set = \"support\"\naccounts = [\"all\"]\n";
+    let people = Config::parse(FILE, &format!("{GOOD}{more}")).unwrap().people;
+    let own = people.assignments.iter().filter(|one| one.group == "developers");
+    assert!(own.clone().all(|one| one.permission_set == "support") && own.count() == 3);
+    let set = people.permission_sets.iter().find(|set| set.name == "support").unwrap();
+    assert_eq!(set.managed, ["arn:aws:iam::aws:policy/job-function/ViewOnlyAccess"]);
+    assert_eq!(people.documents(), ["support.json"]);
+}
+
+#[test]
+fn people_of_an_external_source_are_not_in_the_file() {
+    let more = "identity_source = \"external\"";
+    let person = "[[people]]\nemail = \"ada@example.com\"\nname = \"Ada\"\n";
+    says(&faults(&format!("{more}{GOOD}{person}"))[0], &["external identity source are kept there"]);
+    let twice = format!("{GOOD}{person}{person}");
+    says(&faults(&twice)[0], &["ada@example.com is there already"]);
+}
+
+#[test]
 fn the_committed_schema_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../foothold.schema.json");
     let committed = std::fs::read_to_string(&path).unwrap_or_default();

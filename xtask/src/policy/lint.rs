@@ -16,6 +16,8 @@ enum Kind {
     Trust,
     Identity,
     Resource,
+    /// One document for every account that it is assigned in.
+    PermissionSet,
 }
 
 impl Kind {
@@ -50,14 +52,14 @@ fn lint_statement(kind: Kind, statement: &Json) -> Vec<String> {
         }
     }
     let resources = many(&statement["Resource"]);
-    if resources.is_empty() != (kind != Kind::Identity) {
+    if resources.is_empty() != matches!(kind, Kind::Trust | Kind::Resource) {
         faults.push("a resource too many, or too few".to_owned());
     }
     for action in many(&statement["Action"]).iter().filter_map(|action| action.as_str()) {
         match level(action) {
             None => faults.push(format!("unknown action {action}")),
             Some("read" | "list") => {}
-            Some(_) if resources.iter().any(|arn| arn.as_str().is_some_and(|arn| arn.contains('*'))) => {
+            Some(_) if resources.iter().any(|arn| arn.as_str().is_some_and(|arn| is_wide(kind, arn))) => {
                 faults.push(format!("{action} on a wildcard"));
             }
             Some(_) => {}
@@ -67,6 +69,17 @@ fn lint_statement(kind: Kind, statement: &Json) -> Vec<String> {
         faults.extend(lint_principal(statement));
     }
     faults
+}
+
+/// Whether it stands for more than one thing. In a permission set the account is the one that the role is in, and
+/// below a thing of ours is what AWS has numbered, or what is under our own path.
+fn is_wide(kind: Kind, arn: &str) -> bool {
+    if kind != Kind::PermissionSet {
+        return arn.contains('*');
+    }
+    let here = arn.replacen(":*:", "::", 1);
+    let below = here.strip_suffix("/*").filter(|thing| thing.contains('/'));
+    below.unwrap_or(&here).contains('*')
 }
 
 /// Another account's root stands for everybody in it, and `*` for everybody.
@@ -108,6 +121,7 @@ fn longest(name: &str) -> Json {
     let role = format!("arn:aws:iam::111111111111:role/foothold/{}/{}", "n".repeat(24), "r".repeat(64));
     match name {
         "account_roots" => json!(vec!["arn:aws:iam::111111111111:root"; 20]),
+        "strategy_arns" => json!(vec![format!("arn:aws:appconfig:eu-west-1:1:deploymentstrategy/{role}"); 5]),
         "app_role_arn" | "read_role_arn" => json!(role),
         "role_path" => json!(format!("/foothold/{}/", "n".repeat(24))),
         _ => json!("o-0123456789abcdef0123456789abcdef"),
@@ -123,6 +137,7 @@ fn rendered(policy: &Policy) -> Json {
 fn kind(policy: &Policy) -> Option<Kind> {
     match policy.file {
         "ecr-lifecycle.json" => None,
+        "developer.json" | "operator.json" | "configuration-editor.json" => Some(Kind::PermissionSet),
         file if file.contains("-trust") => Some(Kind::Trust),
         file if file.starts_with("ecr-repository") => Some(Kind::Resource),
         _ => Some(Kind::Identity),
@@ -169,6 +184,15 @@ fn each_regret_is_found() {
     assert_eq!(lint(Kind::Identity, &wide), ["sts:AssumeRole on a wildcard"]);
     wide["Statement"][0]["NotAction"] = json!("x:Y");
     assert!(lint(Kind::Identity, &wide)[0].starts_with("NotAction"));
+    let pass = |resource: &str| {
+        let mut document = rendered(&DEVELOPER);
+        document["Statement"][0]["Resource"] = json!(resource);
+        lint(Kind::PermissionSet, &document)
+    };
+    assert!(pass("arn:aws:iam::*:role/foothold/a/*").is_empty());
+    for wide in ["arn:aws:iam::*:role/*", "arn:aws:iam::*:role/a*", "arn:aws:iam::*:*", "*"] {
+        assert_eq!(pass(wide), ["iam:PassRole on a wildcard"], "{wide}");
+    }
     let mut open = rendered(&ECR_REPOSITORY);
     open["Statement"][0]["Condition"] = json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/x"}});
     assert_eq!(lint(Kind::Resource, &open), ["everybody, of any organization"]);

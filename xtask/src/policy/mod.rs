@@ -5,7 +5,6 @@
 
 mod canonical;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -54,9 +53,18 @@ pub(crate) const EXECUTION_ROLE_TRUST: Policy = policy("execution-role-trust.jso
 pub(crate) const INFRASTRUCTURE_ROLE_TRUST: Policy = policy("infrastructure-role-trust.json", &[]);
 /// Who may pull the image for App Runner.
 pub(crate) const ACCESS_ROLE_TRUST: Policy = policy("access-role-trust.json", &[]);
+/// What a developer may do in a stage that is not protected, beyond what AWS's own policies allow.
+pub(crate) const DEVELOPER: Policy = policy("developer.json", &["role_path"]);
+/// How an operator deploys.
+pub(crate) const OPERATOR: Policy = policy("operator.json", &["region", "role_path", "service"]);
+/// What reaches the configuration of one stage, and its images.
+pub(crate) const CONFIGURATION_EDITOR: Policy = policy(
+    "configuration-editor.json",
+    &["application_arn", "environment_id", "profile_id", "repository_arn", "strategy_arns"],
+);
 
-/// Every document there is.
-pub(crate) const ALL: [&Policy; 12] = [
+/// Every document that we know.
+pub(crate) const ALL: [&Policy; 15] = [
     &ECR_REPOSITORY,
     &ECR_REPOSITORY_WITHOUT_ORGANIZATION,
     &ECR_LIFECYCLE,
@@ -69,6 +77,9 @@ pub(crate) const ALL: [&Policy; 12] = [
     &EXECUTION_ROLE_TRUST,
     &INFRASTRUCTURE_ROLE_TRUST,
     &ACCESS_ROLE_TRUST,
+    &DEVELOPER,
+    &OPERATOR,
+    &CONFIGURATION_EDITOR,
 ];
 
 impl Policy {
@@ -86,35 +97,55 @@ impl Policy {
     }
 
     fn read(&self, dir: &Path) -> Result<Json> {
-        let path = dir.join(self.file);
-        let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        serde_json::from_str(&text)
-            .map_err(|e| anyhow::anyhow!("{}:{}:{}: not JSON: {e}", path.display(), e.line(), e.column()))
+        read(dir, self.file)
     }
 
     /// Placeholders without a value, and values without a placeholder.
     fn faults(&self, document: &Json, given: &[&str]) -> Vec<String> {
-        let mut found = Vec::new();
-        placeholders(document, String::new(), &mut found);
-        let known = || given.iter().map(|name| format!("{{{{{name}}}}}")).collect::<Vec<_>>().join(", ");
-        let unknown =
-            found.iter().filter(|(_, name)| !given.contains(&name.as_str())).map(|(pointer, name)| {
-                format!(
-                    "{}#{pointer}: unknown placeholder {{{{{name}}}}}; known here: {}",
-                    self.file,
-                    known()
-                )
-            });
-        let names: BTreeSet<&str> = found.iter().map(|(_, name)| name.as_str()).collect();
-        let unused = given.iter().filter(|name| !names.contains(**name));
-        unknown
-            .chain(unused.map(|name| format!("{}: nothing in it uses {{{{{name}}}}}", self.file)))
-            .collect()
+        let names = used_in(document);
+        let unused = given.iter().filter(|name| !names.iter().any(|(_, used)| used == *name));
+        let unused = unused.map(|name| format!("{}: nothing in it uses {{{{{name}}}}}", self.file));
+        unknown(self.file, &names, given).into_iter().chain(unused).collect()
     }
 }
 
-/// Checks every document before any call, and that there is no other.
-pub(crate) fn check(dir: &Path) -> Result<()> {
+fn read(dir: &Path, file: &str) -> Result<Json> {
+    let path = dir.join(file);
+    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    serde_json::from_str(&text)
+        .map_err(|e| anyhow::anyhow!("{}:{}:{}: not JSON: {e}", path.display(), e.line(), e.column()))
+}
+
+/// Every placeholder, with the JSON pointer of its string.
+fn used_in(document: &Json) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    placeholders(document, String::new(), &mut found);
+    found
+}
+
+fn unknown(file: &str, used: &[(String, String)], given: &[&str]) -> Vec<String> {
+    let known = || given.iter().map(|name| format!("{{{{{name}}}}}")).collect::<Vec<_>>().join(", ");
+    let unknown = used.iter().filter(|(_, name)| !given.contains(&name.as_str()));
+    let unknown = unknown.map(|(pointer, name)| {
+        format!("{file}#{pointer}: unknown placeholder {{{{{name}}}}}; known here: {}", known())
+    });
+    unknown.collect()
+}
+
+/// What may stand in a document of a person's own.
+pub(crate) const OWN_VALUES: [&str; 3] = ["project", "region", "role_path"];
+
+/// A document that `foothold.toml` names, with those of the values that it uses.
+pub(crate) fn render_own(dir: &Path, file: &str, values: &[(&str, Json)]) -> Result<Json> {
+    let mut document = read(dir, file)?;
+    let faults = unknown(file, &used_in(&document), &OWN_VALUES);
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
+    fill(&mut document, values).with_context(|| format!("fill {file}"))?;
+    Ok(document)
+}
+
+/// Checks every document before any call, those that `foothold.toml` names, too, and that there is no other.
+pub(crate) fn check(dir: &Path, own: &[&str]) -> Result<()> {
     let mut faults = Vec::new();
     for policy in ALL {
         match policy.read(dir) {
@@ -122,7 +153,13 @@ pub(crate) fn check(dir: &Path) -> Result<()> {
             Err(e) => faults.push(format!("{e:#}")),
         }
     }
-    let used: Vec<&str> = ALL.iter().map(|policy| policy.file).collect();
+    for file in own {
+        match read(dir, file) {
+            Ok(document) => faults.extend(unknown(file, &used_in(&document), &OWN_VALUES)),
+            Err(e) => faults.push(format!("{e:#}")),
+        }
+    }
+    let used: Vec<&str> = ALL.iter().map(|policy| policy.file).chain(own.iter().copied()).collect();
     faults.extend(unused(dir, &used)?.iter().map(|file| format!("{file}: nothing uses it: remove it")));
     ensure!(faults.is_empty(), "{}", faults.join("\n"));
     Ok(())

@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use aws_sdk_ssoadmin::types::{InstanceMetadata, InstanceStatus, RegionScope};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::Organization;
-use crate::aws::{Aws, read};
+use crate::aws::{Aws, Mark, read};
 use crate::graph::{Key, Node};
 use crate::report::Known;
 use crate::resource::{Busy, Cx, Resource, Seen, SeenBy, State};
@@ -31,12 +32,13 @@ pub(crate) struct Owned {
     status: String,
 }
 
-#[expect(dead_code, reason = "for the people, the groups and the permission sets in it")]
+#[derive(Clone, Debug)]
 pub(crate) struct Learned {
     pub(crate) arn: String,
     /// The id of its identity store: the people and the groups.
     pub(crate) store: String,
     /// Where people sign in.
+    #[expect(dead_code, reason = "for the profiles that sign in there")]
     pub(crate) start_url: String,
     /// Its own, which may be another than the project's.
     pub(crate) region: String,
@@ -61,7 +63,7 @@ impl Resource for IdentityCenter {
     }
 
     async fn observe(&self, cx: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
-        let Some(learned) = instance(cx.world).await? else {
+        let Some(learned) = instance(cx.world, cx.since).await? else {
             return match self.awaited {
                 true => Err(Busy(how_to_switch_on(&self.region)).into()),
                 false => Ok(None),
@@ -98,23 +100,48 @@ pub(crate) fn how_to_switch_on(region: &str) -> String {
 }
 
 /// The instance that belongs to the caller's account and can be used, wherever it is.
-pub(crate) async fn instance(aws: &Aws) -> Result<Option<Learned>> {
-    let request = aws.sso_admin(&aws.region).list_instances().region_scope(RegionScope::AllRegions);
-    let answer = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let instances = read(answer, &[])?.unwrap_or_default();
+pub(crate) async fn instance(aws: &Aws, since: Instant) -> Result<Option<Learned>> {
+    let list = async || {
+        let request = aws.sso_admin(&aws.region).list_instances().region_scope(RegionScope::AllRegions);
+        let answer = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        Ok(read(answer, &[])?.unwrap_or_default())
+    };
+    let instances = aws.instances.since(since, list).await?;
     // A member account may have an instance of its own, which knows no permission sets.
     let is_it = |it: &InstanceMetadata| {
         it.owner_account_id() == Some(&aws.caller.account) && it.status() == Some(&InstanceStatus::Active)
     };
-    instances.into_iter().find(is_it).map(|found| learned(found, &aws.region)).transpose()
+    instances.iter().find(|it| is_it(it)).map(|found| learned(found, &aws.region)).transpose()
 }
 
-fn learned(found: InstanceMetadata, here: &str) -> Result<Learned> {
-    let store = found.identity_store_id.context("Identity Center names no identity store")?;
+fn learned(found: &InstanceMetadata, here: &str) -> Result<Learned> {
+    let store = found.identity_store_id().context("Identity Center names no identity store")?;
     Ok(Learned {
-        arn: found.instance_arn.context("Identity Center names no instance")?,
+        arn: found.instance_arn().context("Identity Center names no instance")?.to_owned(),
+        store: store.to_owned(),
         start_url: format!("https://{store}.awsapps.com/start"),
-        region: found.primary_region.unwrap_or_else(|| here.to_owned()),
-        store,
+        region: found.primary_region().unwrap_or(here).to_owned(),
     })
+}
+
+impl Learned {
+    /// What administers it.
+    pub(crate) fn admin(&self, aws: &Aws) -> aws_sdk_ssoadmin::Client {
+        aws.sso_admin(&self.region)
+    }
+
+    /// What keeps its people and groups.
+    pub(crate) fn identity_store(&self, aws: &Aws) -> aws_sdk_identitystore::Client {
+        aws.identity_store(&self.region)
+    }
+}
+
+/// What Identity Center and its identity store say of what is not there.
+pub(super) const ABSENT: &str = "ResourceNotFoundException";
+/// What they say while something else changes, and while a change spreads.
+pub(super) const AGAIN: &[&str] = &["ConflictException"];
+
+/// What marks a thing in the identity store, which knows no tags, as ours.
+pub(super) fn mark_of(project: &str) -> String {
+    format!("{}={project}", Mark::PROJECT)
 }
