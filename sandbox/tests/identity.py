@@ -1,12 +1,15 @@
 """Identity Center against a running sandbox, with boto3 alone: people, permission sets, assignments, both sign-ins.
 
-    cargo run -p sandbox -- --identity-center        # prints endpoint and keys
-    AWS_ENDPOINT_URL=… AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_REGION=… python sandbox/tests/identity.py
+    python3 sandbox/tests/identity.py target/debug/sandbox
 """
 import base64
 import hashlib
+import json
 import os
 import re
+import subprocess
+import sys
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -212,5 +215,22 @@ def main():
     print("identity: everything as expected")
 
 
+def with_sandbox(program):
+    """Tells the story against a sandbox of its own, which ends with it."""
+    with tempfile.TemporaryDirectory() as directory:
+        command = [program, "--directory", directory, "--until-stdin-ends", "--scale", "60", "--identity-center"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        said = json.loads(process.stdout.readline())
+        os.environ.update(
+            AWS_ENDPOINT_URL=said["endpoint"], AWS_DEFAULT_REGION=said["region"], AWS_CONFIG_FILE=os.devnull,
+            AWS_ACCESS_KEY_ID=said["access_key_id"], AWS_SECRET_ACCESS_KEY=said["secret_access_key"],
+        )
+        try:
+            main()
+        finally:
+            process.stdin.close()
+            process.wait(20)
+
+
 if __name__ == "__main__":
-    main()
+    with_sandbox(sys.argv[1])

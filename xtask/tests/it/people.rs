@@ -23,6 +23,11 @@ groups = ["developers"]
 email = "grace@example.com"
 name = "Grace Hopper"
 groups = ["operators"]
+
+[[people]]
+email = "mary@example.com"
+name = "Mary Jackson"
+groups = ["administrators"]
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,7 +63,9 @@ async fn everybody_reaches_what_is_declared_and_nothing_else() {
     let cells = matrix(&world, &["access", "--json"]).await;
     assert!(cells.iter().all(|cell| cell["declared"] == true && cell["there"] == true), "{cells:#?}");
     let sets: BTreeSet<(String, String)> = cells.iter().map(|cell| place(&world, cell)).collect();
-    for (email, group) in [("ada@example.com", "developers"), ("grace@example.com", "operators")] {
+    let people = [("ada", "developers"), ("grace", "operators"), ("mary", "administrators")];
+    for (email, group) in people.map(|(name, group)| (format!("{name}@example.com"), group)) {
+        let email = email.as_str();
         let token = sign_in(&world, email).await;
         let own = matrix(&world, &["access", "--json", "--person", email]).await;
         assert!(!own.is_empty() && own.iter().all(|cell| cell["who"] == group), "{own:#?}");
@@ -74,12 +81,49 @@ async fn everybody_reaches_what_is_declared_and_nothing_else() {
     denied_by_aws(&world).await;
     drift(&world).await;
 
-    let before_teardown = world.xtask(&["teardown", "--yes", "--confirm", "ListServices"]).await;
-    before_teardown.good();
+    world.xtask(&["teardown", "--stage", "production", "--confirm", "production"]).await.good();
+    let left = world.snapshot()["identity"].to_string();
+    assert!(!left.contains("config-production") && left.contains("config-development"), "{left}");
+    world.xtask(&["teardown", "--yes", "--confirm", "ListServices"]).await.good();
     let left = world.snapshot()["identity"].to_string();
     for ours in ["ListServices", "ada@example.com", "developers"] {
         assert!(!left.contains(ours), "{ours} in {left}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bootstrap_that_waits_goes_on_when_somebody_has_switched_it_on() {
+    let world = world::start().await;
+    let asked = || world.sandbox.requests().iter().filter(|r| r.operation == "ListInstances").count() > 5;
+    let somebody = async {
+        while !asked() {
+            tokio::task::yield_now().await;
+        }
+        identity::switch(&mut world.sandbox.world(), true);
+    };
+    let (ended, ()) = tokio::join!(world.xtask(&["bootstrap", "--yes", "--wait"]), somebody);
+    ended.good();
+    let cells = matrix(&world, &["access", "--json"]).await;
+    assert!(!cells.is_empty() && cells.iter().all(|cell| cell["there"] == true), "{cells:#?}");
+
+    // A changed document reaches the accounts, and nothing else is touched.
+    let changed = world.read("policies/developer.json").replace("GiveOurRoles", "HandOurRoles");
+    world.write("policies/developer.json", &changed);
+    let (ended, requests) = world.requests_of(world.xtask(&["bootstrap", "--yes"])).await;
+    ended.good();
+    let writes: Vec<&str> = requests.iter().map(|r| r.operation.as_str()).collect();
+    for write in ["PutInlinePolicyToPermissionSet", "ProvisionPermissionSet"] {
+        assert_eq!(writes.iter().filter(|operation| **operation == write).count(), 1, "{write}: {writes:?}");
+    }
+    world.xtask(&["plan", "--check"]).await.good();
+
+    // Switched off, nothing of it is declared; switched on again, everything of it is made again.
+    identity::switch(&mut world.sandbox.world(), false);
+    world.xtask(&["plan", "--check"]).await.good().says("no API can");
+    identity::switch(&mut world.sandbox.world(), true);
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    let cells = matrix(&world, &["access", "--json"]).await;
+    assert!(cells.iter().all(|cell| cell["declared"] == true && cell["there"] == true), "{cells:#?}");
 }
 
 /// A developer may not change production; the editor of one stage does not reach another's environment.
