@@ -25,7 +25,7 @@ use crate::resources::{ImageSource, identity_center};
 use crate::ui::Ui;
 use crate::ui::progress::Progress;
 use crate::ui::prompts::{Person, Prompter};
-use crate::workspace::Workspace;
+use crate::workspace::{Documents, Workspace};
 
 /// The files of this run and what they declare.
 pub(crate) struct Project<'u> {
@@ -44,6 +44,16 @@ pub(crate) struct Project<'u> {
 impl<'u> Project<'u> {
     /// Reads and checks everything, starting a sandbox if one is asked for. Without `foothold.toml` it asks.
     pub(crate) async fn open(ui: &'u Ui, common: &Common, answers: Option<&Answers>) -> Result<Self> {
+        Self::start(ui, common, answers, true).await
+    }
+
+    /// The same for what must work in an emergency: a policy or another stage's file that is broken stands in nobody's
+    /// way. Goes with [`Self::declaration_anyway`].
+    pub(crate) async fn open_anyway(ui: &'u Ui, common: &Common) -> Result<Self> {
+        Self::start(ui, common, None, false).await
+    }
+
+    async fn start(ui: &'u Ui, common: &Common, answers: Option<&Answers>, checked: bool) -> Result<Self> {
         let stop = stop_on_signals()?;
         let mut workspace = Workspace::find()?;
         if common.sandbox {
@@ -51,12 +61,14 @@ impl<'u> Project<'u> {
         }
         let new = !workspace.foothold.exists();
         let config = read_config(ui, common, &workspace, answers)?;
-        policy::check(&workspace.policies, &config.people.documents())?;
+        if checked {
+            policy::check(&workspace.policies, &config.people.documents())?;
+            workspace.contents(&config)?;
+        }
         let (reach, pace) = match common.sandbox {
             true => sandbox::reach(ui, &workspace, &config.region).await?,
             false => (Reach::new(common.profile.clone(), &config.region), common.pace.unwrap_or(1.0)),
         };
-        workspace.contents(&config)?;
         Ok(Self { ui, common: common.clone(), workspace, config, new, reach, pace, stop })
     }
 
@@ -115,28 +127,28 @@ impl<'u> Project<'u> {
 
     /// What the environment is declared from, for those who build nothing: a missing builder is no fault there.
     pub(crate) async fn declaration(&self) -> Result<Declaration> {
-        let (image, tag) = match self.image(None).await {
-            Ok(found) => found,
-            Err(_) => {
-                (ImageSource::built(self.source(), Builder::Native(Linkage::Musl)), "src-unknown".to_owned())
-            }
-        };
-        self.declare(image, tag)
+        Ok(self.declare(self.workspace.documents(&self.config)?, self.image_unbuilt().await))
+    }
+
+    /// The same for those who only ask where things are: nothing stands for files of which one is broken.
+    pub(crate) async fn declaration_anyway(&self) -> Declaration {
+        let documents = self.workspace.documents(&self.config).unwrap_or_default();
+        self.declare(documents, self.image_unbuilt().await)
     }
 
     /// What the environment is declared from, with what builds its image.
     pub(crate) async fn declaration_to_build(&self, builder: Option<BuilderKind>) -> Result<Declaration> {
-        let (image, tag) = self.image(builder).await?;
-        self.declare(image, tag)
+        Ok(self.declare(self.workspace.documents(&self.config)?, self.image(builder).await?))
     }
 
-    fn declare(&self, image: ImageSource, tag: String) -> Result<Declaration> {
-        Ok(Declaration {
+    fn declare(&self, files: Documents, (image, tag): (ImageSource, String)) -> Declaration {
+        let Documents { lifecycle, schema, contents } = files;
+        Declaration {
             config: self.config.clone(),
             policies: self.workspace.policies.clone(),
-            lifecycle: policy::ECR_LIFECYCLE.render(&self.workspace.policies, &[])?,
-            schema: self.workspace.schema()?,
-            contents: self.workspace.contents(&self.config)?,
+            lifecycle,
+            schema,
+            contents,
             description: "first version, by cargo xtask bootstrap".to_owned(),
             image: Rc::new(image),
             tag,
@@ -147,7 +159,7 @@ impl<'u> Project<'u> {
             source_profile: self.source_profile(),
             close_accounts: false,
             identity_center: Switch::Off,
-        })
+        }
     }
 
     /// Whether there is Identity Center to declare people in. Says how to switch it on where that is to be told.
@@ -189,6 +201,11 @@ impl<'u> Project<'u> {
         let builder = image::choose(builder, source.platform, &image::Host::probe().await)?;
         let tag = image::fingerprint(&source, &builder).await?.tag();
         Ok((ImageSource::built(source, builder), tag))
+    }
+
+    async fn image_unbuilt(&self) -> (ImageSource, String) {
+        let musl = || ImageSource::built(self.source(), Builder::Native(Linkage::Musl));
+        self.image(None).await.unwrap_or_else(|_| (musl(), "src-unknown".to_owned()))
     }
 
     /// The profile that roles are assumed from; none where the credentials are in the environment.

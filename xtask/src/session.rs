@@ -22,7 +22,7 @@ pub(crate) struct Session {
 
 /// Opens a session in the account of the stage, by its role or by another one. `None`: the person said no.
 pub(crate) async fn open(ui: &Ui, common: &Common, role: Option<&str>) -> Result<Option<Session>> {
-    let mut project = Project::open(ui, common, None).await?;
+    let mut project = Project::open_anyway(ui, common).await?;
     let (stage, account) = project.config.running_stage(common.stage.as_deref())?;
     let name = stage.name.clone();
     let member = environment::member(&project.config, account, Some(&name));

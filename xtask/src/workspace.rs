@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::config::{Config, FILE};
-use crate::profiles;
+use crate::{policy, profiles};
 
 /// The directories and files that a command reads and writes.
 #[derive(Clone, Debug)]
@@ -19,6 +19,17 @@ pub(crate) struct Workspace {
     pub(crate) policies: PathBuf,
     /// The shared AWS config file.
     pub(crate) profiles: PathBuf,
+}
+
+/// The documents that a declaration is made from.
+#[derive(Default)]
+pub(crate) struct Documents {
+    /// Which images expire.
+    pub(crate) lifecycle: Value,
+    /// The JSON Schema of the application's configuration.
+    pub(crate) schema: Value,
+    /// The configuration of every stage that has an account, by the stage's name.
+    pub(crate) contents: Vec<(String, Value)>,
 }
 
 impl Workspace {
@@ -61,9 +72,13 @@ impl Workspace {
         Ok(Self { foothold, configurations, profiles, ..self.clone() })
     }
 
-    /// The JSON Schema of the application's configuration.
-    pub(crate) fn schema(&self) -> Result<Value> {
-        read_json(&self.configurations.join("schema.json"))
+    /// Everything that a declaration is made from besides `foothold.toml`. Fails when one of it is missing or broken.
+    pub(crate) fn documents(&self, config: &Config) -> Result<Documents> {
+        Ok(Documents {
+            lifecycle: policy::ECR_LIFECYCLE.render(&self.policies, &[])?,
+            schema: read_json(&self.configurations.join("schema.json"))?,
+            contents: self.contents(config)?,
+        })
     }
 
     /// The configuration of every stage that has an account. A missing or broken file is an error that names all.

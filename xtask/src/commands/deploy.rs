@@ -39,12 +39,16 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let mut project = Project::open(ui, common, None).await?;
+    let built = !arguments.rollback && arguments.image.is_none();
+    let mut project = match built {
+        true => Project::open(ui, common, None).await?,
+        false => Project::open_anyway(ui, common).await?,
+    };
     let stage = project.config.running_stage(common.stage.as_deref())?.0.clone();
     let aws = project.connect().await?;
-    let declaration = match arguments.rollback || arguments.image.is_some() {
-        true => project.declaration().await?,
-        false => project.declaration_to_build(arguments.builder).await?,
+    let declaration = match built {
+        true => project.declaration_to_build(arguments.builder).await?,
+        false => project.declaration_anyway().await,
     };
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &[]).await?;

@@ -26,11 +26,11 @@ pub(crate) struct Arguments {
 const EVERY: f64 = 2.0;
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let mut project = Project::open(ui, common, None).await?;
+    let mut project = Project::open_anyway(ui, common).await?;
     let (stage, _) = project.config.running_stage(common.stage.as_deref())?;
     let (name, group) = (stage.name.clone(), project.config.names().log_group(&stage.name));
     let aws = project.connect().await?;
-    let declaration = project.declaration().await?;
+    let declaration = project.declaration_anyway().await;
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &[]).await?;
     let running = declared.stages.iter().find(|s| s.name == name).and_then(|s| s.running.as_ref());

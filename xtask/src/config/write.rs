@@ -16,7 +16,7 @@ pub(crate) fn set_management_account(text: &str, id: &str) -> Result<String> {
 }
 
 /// Puts the text in the file's place at once, through symbolic links, keeping the file's mode.
-pub(crate) fn save(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn save(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let write = || -> std::io::Result<()> {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -25,7 +25,7 @@ pub(crate) fn save(path: &Path, text: &str) -> Result<()> {
             Ok(old) => builder.permissions(old.permissions()).tempfile_in(dir)?,
             Err(_) => with_default_mode(&mut builder).tempfile_in(dir)?,
         };
-        file.write_all(text.as_bytes())?;
+        file.write_all(text.as_ref())?;
         file.as_file().sync_all()?;
         file.persist(&path)?;
         Ok(())

@@ -96,7 +96,7 @@ pub(crate) fn load_or_ask(
     }
     let draft = ask(answers, around, prompter)?;
     let config = draft.check()?;
-    write::save(file, &draft.text())?;
+    write::save(file, draft.text())?;
     Ok(config)
 }
 

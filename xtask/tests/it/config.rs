@@ -6,12 +6,19 @@ use std::time::Duration;
 
 /// Two stages that run, the second protected.
 async fn two_stages() -> World {
-    let world = world::start().await;
-    let production =
-        "[[stage]]\nname = \"production\"\naccount = \"prod\"\nprotected = true\nstrategy = \"quick\"\n";
+    with_production(world::start().await, "quick").await.0
+}
+
+/// A protected stage besides, and where it answers.
+async fn with_production(world: World, strategy: &str) -> (World, String) {
+    let production = format!(
+        "[[stage]]\nname = \"production\"\naccount = \"prod\"\nprotected = true\nstrategy = \"{strategy}\"\n"
+    );
     world.write("foothold.toml", &format!("{FOOTHOLD}\n{production}"));
-    world.xtask(&["bootstrap", "--yes"]).await.good();
-    world
+    let told = world.xtask(&["bootstrap", "--yes"]).await.good().stderr;
+    let line =
+        told.lines().find(|line| line.trim_start().starts_with("production ")).expect("production runs");
+    (world, line.split_whitespace().last().expect("a URL").to_owned())
 }
 
 async fn one_stage() -> (World, String) {
@@ -104,7 +111,10 @@ async fn bad_input_uploads_nothing_and_leaves_the_file() {
         (&["config", "rollback", "--stage", "development"], "no configuration to return to"),
         (&["config", "promote", "testing", "development"], "nothing is deployed to stage `testing`"),
         (&["config", "show", "--stage", "testing"], "nothing is deployed to stage `testing`"),
+        (&["config", "deploy", "--stage", "staging"], "stage `staging` has no environment in AppConfig yet"),
     ];
+    world.write("foothold.toml", &(world.read("foothold.toml") + "\n[[stage]]\nname = \"staging\"\n"));
+    world.write("app/config/staging.json", &file);
     for (arguments, said) in cases {
         let arguments = [*arguments, &["--yes"]].concat();
         let (refused, requests) = world.requests_of(world.xtask(&arguments)).await;
@@ -115,11 +125,58 @@ async fn bad_input_uploads_nothing_and_leaves_the_file() {
     }
     world.write("app/config/development.json", "{\n  \"intResultLimit\": 1,,\n}");
     for arguments in [set("intResultLimit=1"), vec!["config", "check"]] {
-        let (refused, requests) = world.requests_of(world.xtask(&arguments)).await;
-        assert_eq!(refused.status, 1);
-        refused.says("line 2");
-        assert!(requests.is_empty(), "{requests:?}");
+        refused_before_any_call(&world, &arguments, "line 2").await;
     }
+    // The schema has nothing against it.
+    world.write("app/config/schema.json", "{}");
+    let large = format!("{{\"text\": \"{}\"}}", "x".repeat(2 << 20));
+    world.write("app/config/development.json", &large);
+    let deploy = ["config", "deploy", "--stage", "development", "--yes"];
+    refused_before_any_call(&world, &deploy, "AppConfig takes 2097152").await;
+    assert_eq!(world.read("app/config/development.json"), large);
+}
+
+async fn refused_before_any_call(world: &World, arguments: &[&str], why: &str) {
+    let (refused, requests) = world.requests_of(world.xtask(arguments)).await;
+    failed(refused, why);
+    assert!(requests.is_empty(), "{requests:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_somebody_deleted_cannot_be_returned_to() {
+    let (world, _) = one_stage().await;
+    world.xtask(&set("intResultLimit=4")).await.good();
+    let file = world.read("app/config/development.json");
+    for state in world.sandbox.world().appconfig.values_mut() {
+        let profiles =
+            state.applications.values_mut().flat_map(|application| application.profiles.values_mut());
+        profiles.for_each(|profile| profile.versions.retain(|version| version.number > 1));
+    }
+    let back = ["config", "rollback", "--stage", "development", "--yes"];
+    let (refused, requests) = world.requests_of(world.xtask(&back)).await;
+    failed(refused, "version 1 is there no more: somebody deleted it");
+    assert_eq!(writes_of(&requests), [""; 0]);
+    assert_eq!(world.read("app/config/development.json"), file);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_deployment_is_quick_and_the_next_is_the_stages_own() {
+    let world = world::start().await;
+    let stage = "name = \"testing\"";
+    let gradual = format!("{stage}\nstrategy = \"AppConfig.Linear50PercentEvery30Seconds\"");
+    world.write("foothold.toml", &FOOTHOLD.replace(stage, &gradual));
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    let mut strategies = Vec::new();
+    for limit in ["intResultLimit=1", "intResultLimit=2"] {
+        let set = ["config", "set", limit, "--stage", "testing", "--yes"];
+        let (done, requests) = world.requests_of(world.xtask(&set)).await;
+        done.good().says("nothing runs in stage testing yet");
+        let started =
+            requests.into_iter().find(|it| it.operation == "StartDeployment").expect("a deployment");
+        strategies.push(started.input["DeploymentStrategyId"].as_str().expect("a strategy").to_owned());
+    }
+    assert!(!strategies[0].starts_with("AppConfig."), "our own, without a bake time: {strategies:?}");
+    assert_eq!(strategies[1], "AppConfig.Linear50PercentEvery30Seconds");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,6 +244,59 @@ async fn the_second_is_told_who_deployed_what_and_an_emergency_stops_it() {
     failed(first, "was taken back");
     assert_eq!(listed(&url).await, before);
     assert_eq!(world.read("app/config/development.json"), file);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promoting_what_the_schema_forbids_is_refused() {
+    let world = two_stages().await;
+    world.xtask(&set("intResultLimit=2")).await.good();
+    let file = world.read("app/config/production.json");
+    let schema = world.read("app/config/schema.json").replace("\"minimum\": 0", "\"minimum\": 5");
+    world.write("app/config/schema.json", &schema);
+    let promote = ["config", "promote", "development", "production", "--confirm", "production"];
+    let (refused, requests) = world.requests_of(world.xtask(&promote)).await;
+    failed(refused, "intResultLimit: 2 is less than the minimum of 5");
+    assert_eq!(writes_of(&requests), [""; 0]);
+    assert_eq!(world.read("app/config/production.json"), file);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_works_while_a_deployment_runs_and_every_file_is_broken() {
+    let world = world::start_with(|options| options.scale = 100.0).await;
+    let (world, url) = with_production(world, "AppConfig.Linear20PercentEvery6Minutes").await;
+    let before = listed(&url).await;
+    let set = ["config", "set", "intResultLimit=2", "--stage", "production", "--confirm", "production"];
+    let first = world.xtask(&set);
+    let emergency = async {
+        until(|| world.read("app/config/production.json").contains(": 2")).await;
+        let broken =
+            ["development.json", "production.json", "schema.json"].map(|it| format!("app/config/{it}"));
+        let policies = ["policies/app-role.json", "policies/ecr-lifecycle.json"].map(str::to_owned);
+        for name in broken.iter().chain(&policies) {
+            world.write(name, "<<<<<<< HEAD\n");
+        }
+        world.xtask(&["config", "rollback", "--stage", "production", "--confirm", "production"]).await
+    };
+    let (first, back) = tokio::join!(first, emergency);
+    back.good().says("Live in ").says("is kept in").says("production.json.before");
+    failed(first, "was taken back");
+    assert_eq!(listed(&url).await, before);
+    assert_eq!(world.read("app/config/production.json.before"), "<<<<<<< HEAD\n");
+    let file: Value = serde_json::from_str(&world.read("app/config/production.json")).expect("JSON again");
+    assert_eq!(file["intResultLimit"], 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_never_deployed_is_kept_when_the_file_is_rewritten() {
+    let (world, _) = one_stage().await;
+    world.xtask(&set("intResultLimit=4")).await.good();
+    let file = world.read("app/config/development.json");
+    let edited = file.replace(": 4", ": 40");
+    world.write("app/config/development.json", &edited);
+    let back = world.xtask(&["config", "rollback", "--stage", "development", "--yes"]).await.good();
+    back.says("development.json.before");
+    assert_eq!(world.read("app/config/development.json.before"), edited);
+    assert_eq!(world.read("app/config/development.json"), file.replace(": 4", ": 10"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

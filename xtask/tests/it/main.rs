@@ -7,6 +7,7 @@ mod deploy;
 mod drift;
 mod hand;
 mod image;
+mod live;
 mod people;
 mod refusals;
 mod stages;

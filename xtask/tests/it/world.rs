@@ -214,7 +214,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// The app as a static program, built once for all stories.
-fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let mut project = Project::open(ui, common, None).await?;
+    let mut project = Project::open_anyway(ui, common).await?;
     let place = Place::find(&mut project).await?;
     let in_file = File::read(&project, &place.stage.name)?.content(&schema(&project)?)?;
     let newest_first = place.target.deployments().await?;

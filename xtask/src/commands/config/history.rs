@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let mut project = Project::open(ui, common, None).await?;
+    let mut project = Project::open_anyway(ui, common).await?;
     let place = Place::find(&mut project).await?;
     let newest_first = place.target.deployments().await?;
     let asked = newest_first.iter().take(arguments.number).map(|it| place.target.deployment(it.number));

@@ -36,14 +36,14 @@ pub(super) struct Place {
 /// A configuration file, as it was read.
 pub(super) struct File {
     pub(super) path: PathBuf,
-    /// None where there is no file.
-    pub(super) text: Option<String>,
+    /// None where there is no file. They need not be text.
+    pub(super) bytes: Option<Vec<u8>>,
 }
 
 impl Places {
     pub(super) async fn look(project: &mut Project<'_>) -> Result<Self> {
         let aws = project.connect().await?;
-        let declaration = project.declaration().await?;
+        let declaration = project.declaration_anyway().await;
         let (e, declared) = project.wanted(&declaration);
         let plan = project.look(&e, &aws, &[]).await?;
         Ok(Self { aws, declared, plan })
@@ -110,11 +110,11 @@ pub(super) fn live(newest_first: &[Deployment]) -> Option<&Deployment> {
 impl File {
     pub(super) fn read(project: &Project<'_>, stage: &str) -> Result<Self> {
         let path = project.workspace.content_file(stage);
-        match std::fs::read_to_string(&path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self { path, text: None }),
+        match std::fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self { path, bytes: None }),
             read => {
-                let text = read.with_context(|| format!("read {}", path.display()))?;
-                Ok(Self { path, text: Some(text) })
+                let bytes = read.with_context(|| format!("read {}", path.display()))?;
+                Ok(Self { path, bytes: Some(bytes) })
             }
         }
     }
@@ -122,9 +122,11 @@ impl File {
     /// The text, of a file that must be there.
     pub(super) fn text(&self) -> Result<&str> {
         let path = self.path.display();
-        self.text
+        let bytes = self
+            .bytes
             .as_deref()
-            .with_context(|| format!("read {path}: there is no such file; copy another stage's"))
+            .with_context(|| format!("read {path}: there is no such file; copy another stage's"))?;
+        std::str::from_utf8(bytes).with_context(|| format!("read {path}"))
     }
 
     /// The content of a file that must be there, checked.
@@ -134,12 +136,12 @@ impl File {
 
     /// What the file will say when it says `content`, in its own layout.
     pub(super) fn like(&self, content: &Value) -> Result<String> {
-        become_like(self.text.as_deref().unwrap_or_default(), content)
+        become_like(self.text().unwrap_or_default(), content)
     }
 
     /// Fails when somebody has changed the file since it was read.
     pub(super) fn is_as_read(&self) -> Result<()> {
-        match std::fs::read_to_string(&self.path).ok() == self.text {
+        match std::fs::read(&self.path).ok() == self.bytes {
             true => Ok(()),
             false => {
                 bail!("{} was changed in the meantime: look at it and run this again", self.path.display())
@@ -150,10 +152,22 @@ impl File {
     /// Writes it, unless it says so already.
     pub(super) fn write(&self, text: &str) -> Result<()> {
         self.is_as_read()?;
-        if self.text.as_deref() != Some(text) {
+        if self.bytes.as_deref() != Some(text.as_bytes()) {
             save(&self.path, text)?;
         }
         Ok(())
+    }
+
+    /// Copies it to a place beside it, unless it says one of these. Gives that place.
+    pub(super) fn keep(&self, elsewhere: &[&Value]) -> Result<Option<PathBuf>> {
+        let Some(bytes) = &self.bytes else { return Ok(None) };
+        let said: Option<Value> = serde_json::from_slice(bytes).ok();
+        if said.is_some_and(|said| elsewhere.contains(&&said)) {
+            return Ok(None);
+        }
+        let copy = self.path.with_extension("json.before");
+        save(&copy, bytes)?;
+        Ok(Some(copy))
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     if from == to {
         bail!("`{from}` cannot be promoted to itself");
     }
-    let mut project = Project::open(ui, common, None).await?;
+    let mut project = Project::open_anyway(ui, common).await?;
     let stages = (project.config.stage(Some(from))?.clone(), project.config.stage(Some(to))?.clone());
     let places = Places::look(&mut project).await?;
     let (source, target) = (places.of(&stages.0).await?, places.of(&stages.1).await?);
@@ -37,5 +37,6 @@ pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let file = File::read(&project, to)?;
     let text = file.like(&content)?;
     let note = format!("promoted from {from}, deployment {}", deployed.number);
-    Release { content, file, text, strategy: None, note, wait: waiting.wait }.run(&project, &target).await
+    let release = Release { content, file, text, replaces: true, strategy: None, note, wait: waiting.wait };
+    release.run(&project, &target).await
 }

@@ -33,6 +33,8 @@ pub(super) struct Release {
     pub(super) content: Value,
     pub(super) file: File,
     pub(super) text: String,
+    /// Whether the text is made from other content than the file's, which is then in no version.
+    pub(super) replaces: bool,
     /// Instead of the stage's own.
     pub(super) strategy: Option<Strategy>,
     /// Put before who and which revision.
@@ -59,7 +61,7 @@ impl Release {
         };
         let before = live(&history);
         if before.is_some_and(|before| before.label.as_ref() == Some(&label(&self.content))) {
-            self.file.write(&self.text)?;
+            self.write(project, &self.content)?;
             ui.say(format_args!("Stage {} has this configuration already.", place.stage.name));
             return Ok(ExitCode::from(DONE));
         }
@@ -74,8 +76,10 @@ impl Release {
         self.file.is_as_read()?;
         let started = Instant::now();
         let number = self.start(project, place, &history).await?;
-        self.file.write(&self.text)?;
-        match arrive(project, place, number, &label(&self.content), started).await? {
+        let written = self.write(project, &there);
+        let arrived = arrive(project, place, number, &label(&self.content), started).await?;
+        written?;
+        match arrived {
             Arrived::Stays => Ok(ExitCode::from(DONE)),
             Arrived::Unseen => Ok(ExitCode::from(FAILED)),
             Arrived::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
@@ -116,11 +120,21 @@ impl Release {
         format!("{note}revision {revision}, by {}", place.caller)
     }
 
+    /// Writes the file, and keeps a copy of what it said if nothing else has that.
+    pub(super) fn write(&self, project: &Project<'_>, there: &Value) -> Result<()> {
+        let known = [there, &self.content];
+        if let Some(copy) = self.replaces.then(|| self.file.keep(&known)).transpose()?.flatten() {
+            let (path, copy) = (self.file.path.display(), copy.display());
+            project.ui.say(format_args!("What {path} said was never deployed; it is kept in {copy}."));
+        }
+        self.file.write(&self.text)
+    }
+
     /// Puts back what the file said, unless somebody has gone on from what we wrote.
     fn restore(&self) -> Result<()> {
-        let File { path, text } = &self.file;
-        match text {
-            Some(before) if std::fs::read_to_string(path).ok().as_ref() == Some(&self.text) => {
+        let File { path, bytes } = &self.file;
+        match bytes {
+            Some(before) if std::fs::read(path).ok().as_deref() == Some(self.text.as_bytes()) => {
                 crate::config::write::save(path, before)
             }
             _ => Ok(()),

@@ -18,7 +18,7 @@ use crate::resources::deployment::{Deployment, Stage};
 use crate::ui::Ui;
 
 pub(super) async fn run(common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let mut project = Project::open(ui, common, None).await?;
+    let mut project = Project::open_anyway(ui, common).await?;
     let place = Place::find(&mut project).await?;
     let history = place.target.deployments().await?;
     let (from, to) = step(&history).with_context(|| {
@@ -28,7 +28,8 @@ pub(super) async fn run(common: &Common, ui: &Ui) -> Result<ExitCode> {
     let file = File::read(&project, &place.stage.name)?;
     let text = file.like(&content)?;
     let note = format!("back from deployment {} to {}", from.number, to.number);
-    let release = Release { content, file, text, strategy: Some(Strategy::Quick), note, wait: false };
+    let strategy = Some(Strategy::Quick);
+    let release = Release { content, file, text, replaces: true, strategy, note, wait: false };
     match from.state {
         Stage::Complete => release.run(&project, &place).await,
         _ => stop(&project, &place, from, &release).await,
@@ -36,12 +37,12 @@ pub(super) async fn run(common: &Common, ui: &Ui) -> Result<ExitCode> {
 }
 
 /// What to leave and what to return to: the newest that has not been taken back, and the newest before it that was
-/// complete and had other content.
+/// complete, which a deployment that is stopped gives way to. After one that is complete it must have had other content.
 fn step(newest_first: &[Deployment]) -> Option<(&Deployment, &Deployment)> {
     let stays = |it: &&Deployment| !matches!(it.state, Stage::RolledBack | Stage::Reverted);
     let from = newest_first.iter().find(stays)?;
     let before = newest_first.iter().filter(|it| it.number < from.number && it.state == Stage::Complete);
-    let to = before.into_iter().find(|it| it.version != from.version)?;
+    let to = before.into_iter().find(|it| from.state != Stage::Complete || it.version != from.version)?;
     Some((from, to))
 }
 
@@ -63,7 +64,7 @@ async fn stop(
         // Complete since we looked.
         return release.run(project, place).await;
     }
-    release.file.write(&release.text)?;
+    let written = release.write(project, &there);
     let Followed::To(ended) = follow(project, place, from.number, |stage| !stage.is_under_way()).await?
     else {
         return Ok(ExitCode::from(INTERRUPTED));
@@ -72,7 +73,9 @@ async fn stop(
         bail!("deployment {} was asked to stop, and is complete: run this again", from.number);
     }
     project.ui.json(&ended);
-    match has(project, place, &label(&release.content), started).await? {
+    let seen = has(project, place, &label(&release.content), started).await?;
+    written?;
+    match seen {
         true => Ok(ExitCode::from(DONE)),
         false => Ok(ExitCode::from(FAILED)),
     }
@@ -118,6 +121,7 @@ mod tests {
     #[test]
     fn the_same_content_once_more_is_not_before() {
         assert_eq!(stepped(&[("1", Complete), ("2", Complete), ("2", Complete)]), Some((3, 1)));
+        assert_eq!(stepped(&[("1", Complete), ("2", Complete), ("2", Deploying)]), Some((3, 2)));
     }
 
     #[test]

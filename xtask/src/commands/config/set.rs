@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let project = Project::open(ui, common, None).await?;
+    let project = Project::open_anyway(ui, common).await?;
     let schema = schema(&project)?;
     let file = File::read(&project, &project.config.stage(common.stage.as_deref())?.name)?;
     let path = file.path.display().to_string();
@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
 }
 
 pub(super) async fn deploy(arguments: &release::Waiting, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let project = Project::open(ui, common, None).await?;
+    let project = Project::open_anyway(ui, common).await?;
     let schema = schema(&project)?;
     let file = File::read(&project, &project.config.stage(common.stage.as_deref())?.name)?;
     let text = file.text()?.to_owned();
@@ -48,7 +48,15 @@ async fn bring(
 ) -> Result<ExitCode> {
     let content = schema.check(&text).with_context(|| format!("check {}", file.path.display()))?;
     let place = Place::find(&mut project).await?;
-    let release = Release { content, file, text, strategy: None, note: String::new(), wait: arguments.wait };
+    let release = Release {
+        content,
+        file,
+        text,
+        replaces: false,
+        strategy: None,
+        note: String::new(),
+        wait: arguments.wait,
+    };
     release.run(&project, &place).await
 }
 

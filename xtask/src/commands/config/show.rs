@@ -14,7 +14,7 @@ use crate::project::Project;
 use crate::ui::Ui;
 
 pub(super) async fn run(common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let mut project = Project::open(ui, common, None).await?;
+    let mut project = Project::open_anyway(ui, common).await?;
     let place = Place::find(&mut project).await?;
     let newest_first = place.target.deployments().await?;
     let Some(deployed) = live(&newest_first) else {
