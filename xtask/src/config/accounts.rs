@@ -15,6 +15,7 @@ pub(super) struct Lines<'a> {
     id: &'a Given<String>,
     role: &'a Given<String>,
     profile: &'a Given<String>,
+    profile_name: &'a Given<String>,
 }
 
 impl<'a> Lines<'a> {
@@ -24,14 +25,15 @@ impl<'a> Lines<'a> {
             id: &section.account_id,
             role: &section.role,
             profile: &section.profile,
+            profile_name: &section.profile_name,
         }
     }
 
     /// None when the stage has no account (yet).
     pub(super) fn of_stage(stage: &'a Stage, pruned: &Pruned, faults: &mut Vec<Fault>) -> Option<Self> {
         if stage.account.get().or(stage.account_id.get()).is_some() {
-            let Stage { account: label, account_id: id, role, profile, .. } = stage;
-            return Some(Lines { label, id, role, profile });
+            let Stage { account: label, account_id: id, role, profile, profile_name, .. } = stage;
+            return Some(Lines { label, id, role, profile, profile_name });
         }
         let meant = pruned.had("account") || pruned.had("account_id");
         for (key, given) in [("role", &stage.role), ("profile", &stage.profile)] {
@@ -93,7 +95,8 @@ impl<'a> Accounts<'a> {
         let email = if to_make && sound { self.address(label, &at, faults) } else { None };
         way_in(&lines, faults);
         let (role, profile) = (lines.role.get().cloned(), lines.profile.get().cloned());
-        Some(Account { label: label.to_owned(), id, email, role, profile })
+        let profile_name = lines.profile_name.get().cloned();
+        Some(Account { label: label.to_owned(), id, email, role, profile, profile_name })
     }
 
     fn label(&mut self, label: &str, to_make: bool, at: &Range<usize>, faults: &mut Vec<Fault>) -> bool {
@@ -198,7 +201,8 @@ fn way_in(lines: &Lines<'_>, faults: &mut Vec<Fault>) {
         faults.push(Fault::new(at, format!("`{role}` is not the name of a role"), instead));
     }
     let profile = lines.profile.spanned();
-    if let Some((profile, at)) = profile.clone().filter(|(profile, _)| !is_profile(profile)) {
+    let named = [profile.clone(), lines.profile_name.spanned()].into_iter().flatten();
+    for (profile, at) in named.filter(|(profile, _)| !is_profile(profile)) {
         let what = format!("{profile:?} cannot be a profile of the AWS CLI");
         faults.push(Fault::new(at, what, "write it as in `aws configure list-profiles`"));
     }

@@ -7,7 +7,7 @@ use super::faults::Fault;
 use super::file::{File, Given, Platform, Stage as Lined};
 use super::shape::{Pruned, nearest};
 use super::{
-    Config, Management, PREDEFINED_STRATEGIES, Size, Stage, Strategy, people, quoted, regions, size,
+    Config, IdentityCenter, Management, PREDEFINED_STRATEGIES, Size, Stage, Strategy, people, quoted, regions, size,
 };
 use crate::names::Names;
 
@@ -42,10 +42,24 @@ pub(super) fn check(file: &File, pruned: &Pruned, faults: &mut Vec<Fault>) -> Op
         email: file.email.get().cloned(),
         organization: file.organization.get().copied().unwrap_or(true),
         management: Management { account_id: file.management.account_id.get().cloned() },
+        identity_center: identity_center(file, faults),
         config: config?,
         stages,
         people,
     })
+}
+
+fn identity_center(file: &File, faults: &mut Vec<Fault>) -> Option<IdentityCenter> {
+    let section = &file.identity_center;
+    let own = section.region.get().map(|_| region(&section.region, faults));
+    let (start_url, at) = section.start_url.spanned()?;
+    if !start_url.starts_with("https://") || start_url.contains(char::is_whitespace) {
+        let what = format!("`{start_url}` is not the address of an access portal");
+        let instead = "write it as the console, IAM Identity Center, Settings shows it: https://…";
+        faults.push(Fault::new(at, what, instead));
+    }
+    let region = own.unwrap_or_else(|| file.region.get().cloned())?;
+    Some(IdentityCenter { start_url: start_url.clone(), region })
 }
 
 fn name<'a>(file: &'a File, faults: &mut Vec<Fault>) -> Option<&'a str> {

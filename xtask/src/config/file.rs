@@ -75,6 +75,8 @@ pub(super) struct File {
     pub(super) organization: Given<bool>,
     /// The account that holds the organization and runs nothing.
     pub(super) management: Management,
+    /// Where people sign in; written by bootstrap when the organization has IAM Identity Center.
+    pub(super) identity_center: IdentityCenter,
     /// The account of the images and of the central configuration.
     pub(super) config: Account,
     /// The stages, from the first that gets a change to the last.
@@ -175,6 +177,17 @@ pub(super) struct Management {
     pub(super) account_id: Given<String>,
 }
 
+/// Where people sign in; written by bootstrap when the organization has IAM Identity Center.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct IdentityCenter {
+    /// The address of the access portal.
+    #[schemars(extend("pattern" = "^https://", "examples" = ["https://d-1234567890.awsapps.com/start"]))]
+    pub(super) start_url: Given<String>,
+    /// The Region of the instance, unless it is the project's.
+    pub(super) region: Given<String>,
+}
+
 /// An account: one to make (`account`) or one that exists (`account_id`).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -188,6 +201,8 @@ pub(super) struct Account {
     pub(super) role: Given<String>,
     /// The AWS CLI profile to enter it by.
     pub(super) profile: Given<String>,
+    /// What the profile that we write for it is called, instead of as the account.
+    pub(super) profile_name: Given<String>,
 }
 
 /// A stage: an environment of the configuration, and with an account a running application.
@@ -207,6 +222,8 @@ pub(super) struct Stage {
     pub(super) role: Given<String>,
     /// The AWS CLI profile to enter it by.
     pub(super) profile: Given<String>,
+    /// What the profile that we write for it is called, instead of as the account.
+    pub(super) profile_name: Given<String>,
     /// What runs the containers of this stage.
     pub(super) platform: Given<Platform>,
     /// Changes ask for the stage's name, `--yes` is not enough. False by default.

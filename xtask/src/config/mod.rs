@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) email: Option<String>,
     pub(crate) organization: bool,
     pub(crate) management: Management,
+    /// Where people sign in, once the organization has it.
+    pub(crate) identity_center: Option<IdentityCenter>,
     pub(crate) config: Account,
     pub(crate) stages: Vec<Stage>,
     pub(crate) people: People,
@@ -47,6 +49,13 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Management {
     pub(crate) account_id: Option<String>,
+}
+
+/// The access portal of IAM Identity Center.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct IdentityCenter {
+    pub(crate) start_url: String,
+    pub(crate) region: String,
 }
 
 /// A member account: made by us at its `email`, or one that exists, by its `id`.
@@ -62,6 +71,8 @@ pub(crate) struct Account {
     pub(crate) role: Option<String>,
     /// The AWS CLI profile to enter it by.
     pub(crate) profile: Option<String>,
+    /// What the profile that we write for it is called, where that is not its label.
+    pub(crate) profile_name: Option<String>,
 }
 
 /// A stage: an environment of the configuration, and with an account a running application.

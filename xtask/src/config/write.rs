@@ -15,6 +15,45 @@ pub(crate) fn set_management_account(text: &str, id: &str) -> Result<String> {
     })
 }
 
+/// The text with the place where people sign in.
+pub(crate) fn set_identity_center(text: &str, start_url: &str, region: &str) -> Result<String> {
+    edit(text, |document| {
+        let section = document.entry("identity_center").or_insert_with(|| Item::Table(Table::new()));
+        let section = section.as_table_like_mut().context("`identity_center` is no section")?;
+        set(section, "start_url", start_url);
+        set(section, "region", region);
+        Ok(())
+    })
+}
+
+/// The text with what the profile of an account is called: of a stage's by the stage's name, of the config account
+/// without one.
+pub(crate) fn set_profile_name(text: &str, stage: Option<&str>, name: &str) -> Result<String> {
+    edit(text, |document| {
+        let section = match stage {
+            None => document.entry("config").or_insert_with(|| Item::Table(Table::new())).as_table_like_mut(),
+            Some(stage) => document.get_mut("stage").and_then(|stages| named(stages, stage)),
+        };
+        set(section.context("find the section of the account")?, "profile_name", name);
+        Ok(())
+    })
+}
+
+/// The stage of that name.
+fn named<'d>(stages: &'d mut Item, name: &str) -> Option<&'d mut dyn TableLike> {
+    let is = |stage: &dyn TableLike| stage.get("name").and_then(Item::as_str) == Some(name);
+    match stages {
+        Item::ArrayOfTables(stages) => {
+            stages.iter_mut().map(|stage| stage as &mut dyn TableLike).find(|stage| is(*stage))
+        }
+        Item::Value(Value::Array(stages)) => {
+            let stages = stages.iter_mut().filter_map(Value::as_inline_table_mut);
+            stages.map(|stage| stage as &mut dyn TableLike).find(|stage| is(*stage))
+        }
+        _ => None,
+    }
+}
+
 /// Puts the text in the file's place at once, through symbolic links, keeping the file's mode.
 pub(crate) fn save(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -79,6 +118,22 @@ mod tests {
         let text = set_management_account(TEXT, "5").unwrap();
         assert_eq!(text, format!("{TEXT}\n[management]\naccount_id = \"5\"\n"));
         assert_eq!(set_management_account(&text, "6").unwrap(), text.replace("\"5\"", "\"6\""));
+    }
+
+    #[test]
+    fn where_people_sign_in_and_what_profiles_are_called_is_written_and_all_else_stays() {
+        let url = "https://d-1.awsapps.com/start";
+        let text = set_identity_center(TEXT, url, "eu-west-1").unwrap();
+        let section = format!("\n[identity_center]\nstart_url = \"{url}\"\nregion = \"eu-west-1\"\n");
+        assert_eq!(text, format!("{TEXT}{section}"));
+        assert_eq!(set_identity_center(&text, url, "eu-west-1").unwrap(), text);
+        let of_stage = set_profile_name(TEXT, Some("two"), "a-two").unwrap();
+        assert_eq!(of_stage, format!("{TEXT}profile_name = \"a-two\"\n"));
+        let of_config = set_profile_name(TEXT, None, "a-c").unwrap();
+        assert_eq!(of_config, TEXT.replace("account = 'c'\n", "account = 'c'\nprofile_name = \"a-c\"\n"));
+        let inline = set_profile_name("stage = [{ name = \"one\" }]\n", Some("one"), "x").unwrap();
+        assert_eq!(inline, "stage = [{ name = \"one\" , profile_name = \"x\" }]\n");
+        assert!(set_profile_name(TEXT, Some("three"), "x").is_err());
     }
 
     #[test]
