@@ -7,8 +7,9 @@ use crate::resource::{Busy, NotVisible};
 use anyhow::{Context, Error, Result, bail};
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -19,14 +20,21 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+mod caller;
 pub(crate) mod check;
 mod fence;
+mod portal;
 mod session;
+pub(crate) mod signin;
+mod token;
 
+pub(crate) use portal::{Again, Opened, Portal, PortalAccount, Sso, SsoSession, sign_out};
+use portal::{ENDED, PortalRole};
 pub(crate) use session::SessionKeys;
 
 /// How a run reaches AWS.
@@ -39,6 +47,10 @@ pub(crate) struct Reach {
     pub(crate) only: Option<String>,
     /// An access key and its secret instead of the SDK's default chain.
     pub(crate) keys: Option<(String, String)>,
+    /// Where the person may have signed in.
+    pub(crate) sso: Option<Sso>,
+    /// The management account, once it is known.
+    pub(crate) management: Option<String>,
 }
 
 impl Reach {
@@ -54,8 +66,12 @@ pub(crate) type Meter = Box<dyn Fn(&str, u64, u64)>;
 /// AWS as the person who calls sees it, and a door into each account.
 pub(crate) struct Aws {
     pub(crate) region: String,
+    /// Whoever acts in the management account; of no account where nobody does.
     pub(crate) caller: Identity,
+    /// Where the person has signed in.
+    pub(crate) portal: Option<Arc<Portal>>,
     only: Option<String>,
+    /// With the caller's credentials, or with none.
     base: SdkConfig,
     doors: RefCell<HashMap<(String, Access), Opening>>,
     pub(crate) accounts: Listing<aws_sdk_organizations::types::Account>,
@@ -88,19 +104,27 @@ pub(crate) enum Access {
     Role(String),
     /// By a profile of the shared config file.
     Profile(String),
+    /// By this role and no other, whoever gives it.
+    Exactly(String),
 }
 
 /// Clients for one account, behind which STS has proved that account to be.
 pub(crate) struct Door {
     pub(crate) account: String,
+    /// Who the person is there.
+    pub(crate) arn: String,
+    /// The role that was taken; none where a profile leads there.
+    pub(crate) role: Option<String>,
+    /// Whether Identity Center has given it.
+    pub(crate) signed_in: bool,
     config: SdkConfig,
 }
 
 impl Aws {
-    /// Finds the caller's credentials and asks STS whose they are. Reads nothing else.
+    /// Finds out who calls: where the person has signed in, and by which credentials the management account is
+    /// reached, if at all. Fails where neither is there, or where credentials lead to another account.
     pub(crate) async fn connect(reach: &Reach) -> Result<Self> {
-        let base = load(reach).await?;
-        let caller = identity(&base).await.context("find out whose credentials these are")?;
+        let (base, caller, portal) = caller::find(reach).await?;
         let doors = RefCell::default();
         let (accounts, requests, asked) = Default::default();
         let (instances, permission_sets, permission_set_names) = Default::default();
@@ -110,6 +134,7 @@ impl Aws {
         Ok(Self {
             region,
             caller,
+            portal,
             only,
             base,
             doors,
@@ -142,7 +167,17 @@ impl Aws {
         self.base.to_builder().region(Region::new(region.to_owned())).build()
     }
 
-    /// The door into an account. Fails with [`Busy`] while its role cannot be assumed yet.
+    /// Whether anybody acts in the management account.
+    pub(crate) fn manages(&self) -> bool {
+        !self.caller.account.is_empty()
+    }
+
+    /// The account of this address or name, as the person's sign-in shows it.
+    pub(crate) fn signed_in_to(&self, is: impl Fn(&PortalAccount) -> bool) -> Option<&PortalAccount> {
+        self.portal.as_ref()?.accounts.iter().find(|account| is(account))
+    }
+
+    /// The door into an account. Fails with [`NotVisible`] where it is closed to the person.
     pub(crate) async fn door(&self, account: &str, access: &Access) -> Result<Rc<Door>> {
         let key = (account.to_owned(), access.clone());
         let cell = self.doors.borrow_mut().entry(key).or_default().clone();
@@ -150,26 +185,53 @@ impl Aws {
     }
 
     async fn open(&self, account: &str, access: &Access) -> Result<Rc<Door>> {
-        let config = self.config(account, access).await?;
+        let given = self.given(account, access).await?;
+        let (signed_in, role) = match (&given, access) {
+            (Some((role, _)), _) => (true, Some(role.clone())),
+            (None, Access::Role(role) | Access::Exactly(role)) => (false, Some(role.clone())),
+            (None, Access::Profile(_)) => (false, None),
+        };
+        let config = match given {
+            Some((_, config)) => config,
+            None => self.config(account, access).await?,
+        };
         let found = identity(&config).await.with_context(|| format!("get into account {account}"))?;
         if found.account != account {
             bail!("{access} leads to account {}, and not to {account}", found.account);
         }
-        Ok(Rc::new(Door { account: account.to_owned(), config }))
+        let (account, arn) = (found.account, found.arn);
+        Ok(Rc::new(Door { account, arn, role, signed_in, config }))
+    }
+
+    /// The role that Identity Center gives the person there, and what calls with it.
+    async fn given(&self, account: &str, access: &Access) -> Result<Option<(String, SdkConfig)>> {
+        let Some(portal) = &self.portal else { return Ok(None) };
+        let mut roles = portal.roles(account).await?.into_iter();
+        let role = match access {
+            Access::Exactly(wanted) => roles.find(|role| role == wanted),
+            _ => roles.next(),
+        };
+        let config = |role| {
+            let given = PortalRole { portal: portal.clone(), account: account.to_owned(), role };
+            with_credentials(&self.base, SharedCredentialsProvider::new(given))
+        };
+        Ok(role.map(|role| (role.clone(), config(role))))
     }
 
     async fn config(&self, account: &str, access: &Access) -> Result<SdkConfig> {
         match access {
             Access::Role(_) if account == self.caller.account => Ok(self.base.clone()),
-            Access::Role(role) => {
+            Access::Role(role) | Access::Exactly(role) => {
+                if !self.manages() {
+                    return Err(NotVisible(format!(
+                        "your sign-in has no access to account {account}, and there are no credentials of the \
+                         management account"
+                    ))
+                    .into());
+                }
                 let arn = format!("arn:aws:iam::{account}:role/{role}");
                 let assume = AssumeRoleProvider::builder(arn).session_name(SESSION).configure(&self.base);
-                let provider =
-                    aws_credential_types::provider::SharedCredentialsProvider::new(assume.build().await);
-                // An identity cache of its own: the caller's would answer with the caller's credentials.
-                let cache = aws_config::identity::IdentityCache::lazy().build();
-                let builder = self.base.to_builder();
-                Ok(builder.credentials_provider(provider).identity_cache(cache).build())
+                Ok(with_credentials(&self.base, SharedCredentialsProvider::new(assume.build().await)))
             }
             Access::Profile(name) => {
                 let only = self.only.clone();
@@ -177,6 +239,12 @@ impl Aws {
             }
         }
     }
+}
+
+/// The same with other credentials, and an identity cache of their own: the first one would answer with the first's.
+fn with_credentials(base: &SdkConfig, provider: SharedCredentialsProvider) -> SdkConfig {
+    let cache = aws_config::identity::IdentityCache::lazy().build();
+    base.to_builder().credentials_provider(provider).identity_cache(cache).build()
 }
 
 /// The name of our sessions, as CloudTrail shows it.
@@ -187,16 +255,7 @@ const ATTEMPT: Duration = Duration::from_secs(30);
 
 /// The SDK's configuration, with our HTTP client: without it every call would fail, see `Cargo.toml`.
 async fn load(reach: &Reach) -> Result<SdkConfig> {
-    let https = aws_smithy_http_client::Builder::new();
-    let https = https.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .app_name(AppName::new("foothold")?)
-        .region(Region::new(reach.region.clone()))
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build());
-    loader = match &reach.only {
-        Some(endpoint) => loader.http_client(fence::around(https, endpoint)?).endpoint_url(endpoint),
-        None => loader.http_client(https),
-    };
+    let mut loader = loader(reach, &reach.region)?;
     if let Some(profile) = &reach.profile {
         loader = loader.profile_name(profile);
     }
@@ -206,13 +265,29 @@ async fn load(reach: &Reach) -> Result<SdkConfig> {
     Ok(loader.load().await)
 }
 
+/// The same for calls that carry no signature.
+async fn unsigned(reach: &Reach, region: &str) -> Result<SdkConfig> {
+    Ok(loader(reach, region)?.no_credentials().load().await)
+}
+
+fn loader(reach: &Reach, region: &str) -> Result<ConfigLoader> {
+    let https = aws_smithy_http_client::Builder::new();
+    let https = https.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .app_name(AppName::new("foothold")?)
+        .region(Region::new(region.to_owned()))
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build());
+    Ok(match &reach.only {
+        Some(endpoint) => loader.http_client(fence::around(https, endpoint)?).endpoint_url(endpoint),
+        None => loader.http_client(https),
+    })
+}
+
 async fn identity(config: &SdkConfig) -> Result<Identity> {
     let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
-    // A role that was just made is denied for a while, which is no answer yet.
     let found = answer.map_err(|error| match explain(error) {
-        failure if failure.is(&["AccessDenied"]) || failure.transient => {
-            Error::new(Busy(failure.to_string()))
-        }
+        failure if failure.denied() => Error::new(NotVisible(failure.to_string())),
+        failure if failure.transient => Error::new(Busy(failure.to_string())),
         failure => Error::new(failure),
     })?;
     let (account, arn) =
@@ -249,7 +324,7 @@ impl Door {
 impl Display for Access {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Role(name) => write!(f, "role `{name}`"),
+            Self::Role(name) | Self::Exactly(name) => write!(f, "role `{name}`"),
             Self::Profile(name) => write!(f, "profile `{name}`"),
         }
     }
@@ -290,6 +365,8 @@ pub(crate) struct Failure {
     request_id: Option<String>,
     /// No answer, or one that means "later": the same call may go through.
     pub(crate) transient: bool,
+    /// There were no credentials to send it with.
+    unsent: bool,
 }
 
 impl Failure {
@@ -303,7 +380,7 @@ impl Failure {
     }
 
     fn denied(&self) -> bool {
-        self.is(&["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
+        self.unsent || self.is(&["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
     }
 }
 
@@ -321,6 +398,18 @@ impl Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// Why there are no credentials for a call, which was therefore not sent.
+#[derive(Debug)]
+struct NoCredentials(String);
+
+impl Display for NoCredentials {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NoCredentials {}
+
 /// What an SDK error says, in AWS's words.
 pub(crate) fn explain<E>(error: SdkError<E, HttpResponse>) -> Failure
 where
@@ -329,7 +418,12 @@ where
     let answered = error.raw_response();
     let request_id = answered.and_then(|r| r.headers().get("x-amzn-requestid")).map(str::to_owned);
     let status = answered.map_or(0, |r| r.status().as_u16());
-    let refused = assume_role_refusal(&error);
+    if let Some(NoCredentials(why)) = within(&error) {
+        let (code, message) = (String::new(), why.clone());
+        return Failure { code, message, request_id: None, transient: false, unsent: true };
+    }
+    // Why STS refused the role that the call was to be made with: deep inside of a call that was never sent.
+    let refused = within::<AssumeRoleError>(&error);
     let said: &dyn ProvideErrorMetadata = refused.map_or(&error, |refused| refused);
     let code = said.code().unwrap_or_default().to_owned();
     let message = match said.message() {
@@ -346,11 +440,11 @@ where
     );
     let transient =
         unanswered && !hopeless(&error) || status >= 500 && status != 501 || later.contains(&code.as_str());
-    Failure { code, message, request_id, transient }
+    Failure { code, message, request_id, transient, unsent: false }
 }
 
-/// Why STS refused the role that the call was to be made with: deep inside of a call that was never sent.
-fn assume_role_refusal<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e AssumeRoleError> {
+/// The typed error inside of another, however deep.
+fn within<'e, T: std::error::Error + 'static>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e T> {
     let chain = std::iter::successors(error.source(), |error| error.source());
     chain.into_iter().find_map(|error| error.downcast_ref())
 }

@@ -49,6 +49,15 @@ fn part<'a>(object: &'a serde_json::Map<String, Value>, key: &str) -> &'a Value 
     object.get(key).unwrap_or(&Value::Null)
 }
 
+/// How a file of that name changes, line by line; empty where it does not.
+pub(crate) fn unified(name: &str, before: &str, after: &str) -> String {
+    similar::TextDiff::from_lines(before, after)
+        .unified_diff()
+        .context_radius(2)
+        .header(name, name)
+        .to_string()
+}
+
 impl Difference {
     /// Whether this is at or below the field `path`.
     pub(crate) fn within(&self, path: &str) -> bool {

@@ -18,11 +18,10 @@ use crate::graph::{Environment, Input, Key};
 use crate::image::PORT;
 use crate::names::{self, Names};
 use crate::policy::{self, Policy};
-use crate::profiles;
+use crate::profiles::{self, Way};
 pub(crate) use people::People;
 
 use crate::report::Report;
-use crate::resources::cli_profile::Source;
 use crate::resources::*;
 
 /// What the declaration is made from: `foothold.toml`, and the files it speaks of.
@@ -150,6 +149,7 @@ pub(crate) fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
     let (deployments, workloads) = (unit(names::DEPLOYMENTS), unit(names::WORKLOADS));
     let account = account(e, from, &from.config.config, deployments, None);
     profile(e, from, &from.config.config, account);
+    sign_in(e, from, identity_center);
 
     let repository = e.add(Repository { account, mark: mark.clone(), name: names.repository() });
     let policy = from.repository_policy(organization);
@@ -358,23 +358,72 @@ fn role_of(declared: &config::Account) -> String {
     declared.role.clone().unwrap_or_else(|| MEMBER_ROLE.to_owned())
 }
 
+/// The profiles of an account: by the roles that the person signs in by, or by the role that leads there.
 fn profile(e: &mut Environment<Aws>, from: &Declaration, declared: &config::Account, account: Key<Account>) {
     // A profile that leads to the account already is the person's own.
     if declared.profile.is_none() {
+        let (name, id) = (from.profile_name(declared), account.learns(|account| account.id.clone()));
+        let way = Way::Role { role: role_of(declared), source: from.source_profile.clone() };
+        profiles_of(e, from, &name, id, Some(way));
+    }
+}
+
+fn profiles_of(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    name: &str,
+    account: Input<String>,
+    otherwise: Option<Way>,
+) {
+    let signing_in = profiles::signing_in(&from.shared_config, &from.config.name);
+    let session = |role: &String| Way::SignIn { session: from.session_name(), role: role.clone() };
+    let own = signing_in.iter().find(|(profile, _)| profile == name).map(|(_, role)| session(role));
+    let mut ways: Vec<(String, Way)> =
+        own.or(otherwise).into_iter().map(|way| (name.to_owned(), way)).collect();
+    let more = signing_in.iter().filter(|(profile, role)| *profile == profiles::also(name, role));
+    ways.extend(more.map(|(profile, role)| (profile.clone(), session(role))));
+    for (name, way) in ways {
         e.add(Profile {
             file: from.profiles.clone(),
             project: from.config.name.clone(),
-            name: profiles::name_for(&from.shared_config, &from.config.name, &declared.label),
-            account,
-            source: Source(from.source_profile.clone()),
+            name,
+            account: account.clone(),
+            way,
             region: from.config.region.clone(),
-            role: role_of(declared),
             endpoint: from.endpoint.clone(),
         });
     }
 }
 
+/// Where this machine's profiles sign in, and those of the management account that do.
+fn sign_in(e: &mut Environment<Aws>, from: &Declaration, identity_center: Option<Key<IdentityCenter>>) {
+    let declared = from.config.identity_center.clone();
+    let learned = identity_center.map(|it| it.learns(|it| (it.start_url.clone(), it.region.clone())));
+    let portal = declared.map(|it| Input::from((it.start_url, it.region))).or(learned);
+    if let Some(portal) = portal {
+        let (file, project, name) = (from.profiles.clone(), from.config.name.clone(), from.session_name());
+        e.add(SsoSession { file, project, name, portal });
+    }
+    if let Some(id) = &from.config.management.account_id {
+        let name = profiles::name_for(&from.shared_config, &from.config.name, MANAGEMENT);
+        profiles_of(e, from, &name, Input::from(id.clone()), None);
+    }
+}
+
+/// What the profile of the management account is called.
+pub(crate) const MANAGEMENT: &str = "management";
+
 impl Declaration {
+    fn profile_name(&self, account: &config::Account) -> String {
+        let free = || profiles::name_for(&self.shared_config, &self.config.name, &account.label);
+        account.profile_name.clone().unwrap_or_else(free)
+    }
+
+    fn session_name(&self) -> String {
+        let start_url = self.config.identity_center.as_ref().map_or("", |it| &it.start_url);
+        profiles::session_for(&self.shared_config, &self.config.name, start_url)
+    }
+
     fn names(&self) -> Names<'_> {
         self.config.names()
     }

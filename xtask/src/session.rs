@@ -1,20 +1,24 @@
 //! A stage's credentials for another program: the account proved, protected stages asked about, nothing else of ours.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::Common;
 use crate::aws::{Access, SessionKeys};
 use crate::environment;
 use crate::graph::Environment;
 use crate::project::Project;
+use crate::report::Judgement;
+use crate::resource::NotVisible;
 use crate::ui::Ui;
 
 /// Who a program is to be, and where.
 pub(crate) struct Session {
     pub(crate) stage: String,
     pub(crate) account: String,
-    /// The role that was assumed; none where a profile leads into the account.
+    /// The role that was taken; none where a profile leads into the account.
     pub(crate) role: Option<String>,
+    /// Where the access portal opens the console, where the person has signed in there.
+    pub(crate) console: Option<String>,
     pub(crate) region: String,
     pub(crate) endpoint: Option<String>,
     pub(crate) keys: SessionKeys,
@@ -29,28 +33,29 @@ pub(crate) async fn open(ui: &Ui, common: &Common, role: Option<&str>) -> Result
     if stage.protected && !confirmed(ui, common, &name)? {
         return Ok(None);
     }
-    let access = match (&member.access, role) {
-        (Access::Profile(profile), Some(role)) => {
-            bail!("stage `{name}` is entered by profile `{profile}`: choose a profile that has role `{role}`")
-        }
-        (_, Some(role)) => Access::Role(role.to_owned()),
-        (access, None) => access.clone(),
-    };
+    let access = role.map_or_else(|| member.access.clone(), |role| Access::Exactly(role.to_owned()));
+    if let (Access::Profile(profile), Some(role), None) =
+        (&member.access, role, &project.config.identity_center)
+    {
+        bail!("stage `{name}` is entered by profile `{profile}`: choose a profile that has role `{role}`")
+    }
     let aws = project.connect().await?;
     let mut e = Environment::default();
     let key = e.add(member);
     let plan = project.look(&e, &aws, &[]).await?;
-    let learned = plan.learned(&key);
-    let id =
-        &learned.with_context(|| format!("find the account of stage `{name}`: run `cargo xtask plan`"))?.id;
+    let id = match (plan.learned(&key), plan.of(&key)) {
+        (Some(learned), _) => &learned.id,
+        (None, Some(Judgement::NotVisible(why))) => return Err(NotVisible(why.clone()).into()),
+        (None, Some(Judgement::Failed(failure))) => bail!("{failure}"),
+        _ => bail!("find the account of stage `{name}`: run `cargo xtask plan`"),
+    };
     let door = aws.door(id, &access).await?;
+    let portal = aws.portal.as_ref().filter(|_| door.signed_in);
     Ok(Some(Session {
         stage: name,
         account: id.clone(),
-        role: match access {
-            Access::Role(role) => Some(role),
-            Access::Profile(_) => None,
-        },
+        console: portal.zip(door.role.as_ref()).map(|(portal, role)| portal.console(id, role)),
+        role: door.role.clone(),
         region: project.config.region.clone(),
         endpoint: door.endpoint().map(str::to_owned),
         keys: door.credentials().await?,

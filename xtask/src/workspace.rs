@@ -19,6 +19,8 @@ pub(crate) struct Workspace {
     pub(crate) policies: PathBuf,
     /// The shared AWS config file.
     pub(crate) profiles: PathBuf,
+    /// The directory below which the SDKs keep who has signed in.
+    pub(crate) home: PathBuf,
 }
 
 /// The documents that a declaration is made from.
@@ -49,6 +51,7 @@ impl Workspace {
             configurations: root.join("app/config"),
             policies: root.join("policies"),
             profiles: profiles::config_file()?,
+            home: std::env::home_dir().context("find the home directory")?,
         })
     }
 
@@ -68,8 +71,8 @@ impl Workspace {
         if !foothold.exists() && self.foothold.exists() {
             std::fs::copy(&self.foothold, &foothold).with_context(|| format!("copy {FILE}"))?;
         }
-        let profiles = directory.join("aws-config");
-        Ok(Self { foothold, configurations, profiles, ..self.clone() })
+        let (profiles, home) = (directory.join("aws-config"), directory.join("home"));
+        Ok(Self { foothold, configurations, profiles, home, ..self.clone() })
     }
 
     /// Everything that a declaration is made from besides `foothold.toml`. Fails when one of it is missing or broken.

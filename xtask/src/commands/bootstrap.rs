@@ -20,8 +20,8 @@ use crate::interview::Answers;
 use crate::orphans;
 use crate::project::Project;
 use crate::report::{DONE, Done, INTERRUPTED, Judgement, Plan};
-use crate::resources::account;
 use crate::resources::image::building;
+use crate::resources::{account, identity_center};
 use crate::ui::{Ui, text};
 
 /// Make everything that foothold.toml declares, and prove that it runs.
@@ -80,6 +80,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     if plan.is_settled() {
         ui.json(&plan.lines);
+        remember(&project, declared.center.identity_center.and_then(|it| plan.learned(&it)))?;
         ui.say(summary(&project, &aws, &declared, &plan_addresses(&plan, &declared)));
         return Ok(ExitCode::from(plan.exit_status(false)));
     }
@@ -88,6 +89,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         ui.say("Nothing was changed.");
         return Ok(ExitCode::from(DONE));
     }
+    project.remember_profile_names()?;
     let absent = matches!(plan.of(&declared.center.image), Some(Judgement::Create | Judgement::After(_)));
     // It needs no account to be built: what fails here fails again, and is told, at its turn.
     let meter = |what: &str, done, total| (aws.meter.borrow())(what, done, total);
@@ -99,6 +101,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         Either::Right((_built, reconcile)) => reconcile.await?,
     };
     let status = project.end(&done);
+    remember(&project, declared.center.identity_center.and_then(|it| done.learned(&it)))?;
     match done.exit_status() {
         DONE => ui.say(summary(&project, &aws, &declared, &addresses(&done, &declared))),
         _ => {
@@ -138,6 +141,11 @@ async fn refuse_another_name(project: &Project<'_>, aws: &Aws, beside: Option<&s
         ),
         _ => Ok(()),
     }
+}
+
+/// Lets whoever has only `foothold.toml` sign in.
+fn remember(project: &Project<'_>, found: Option<&identity_center::Learned>) -> Result<()> {
+    found.map_or(Ok(()), |found| project.remember_identity_center(&found.start_url, &found.region))
 }
 
 /// What to know before saying yes.

@@ -1,13 +1,14 @@
 //! `cargo xtask console`
 
 use std::io::IsTerminal as _;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
+use super::open::opened;
 use crate::Common;
 use crate::probe;
 use crate::session::{self, Session};
@@ -15,8 +16,9 @@ use crate::ui::Ui;
 
 /// Open the AWS console in a stage's account, or print the link.
 ///
-/// The link signs in by itself and is good for a few minutes. Besides, the link that switches the role of somebody
-/// who is signed in already. Opens a browser only at a terminal.
+/// Who has signed in to Identity Center gets its link, which stays good. Otherwise the link signs in by itself and is
+/// good for a few minutes; besides, the link that switches the role of somebody who is signed in already. Opens a
+/// browser only at a terminal.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The role to take in the stage's account, instead of the one it is entered by.
@@ -35,10 +37,11 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         ui.say("Nothing was opened.");
         return Ok(ExitCode::FAILURE);
     };
-    let switch = switch_role(&session);
-    let sign_in = match &session.endpoint {
-        Some(_) => None,
-        None => sign_in(&session).await.unwrap_or_else(|error| {
+    let switch = if session.console.is_some() { None } else { switch_role(&session) };
+    let sign_in = match (&session.console, &session.endpoint) {
+        (Some(portal), _) => Some(portal.clone()),
+        (None, Some(_)) => None,
+        (None, None) => sign_in(&session).await.unwrap_or_else(|error| {
             ui.say(format_args!("There is no sign-in link: {error:#}"));
             None
         }),
@@ -96,13 +99,6 @@ fn escape(value: &str) -> String {
     utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
 }
 
-/// Whether a browser took the link.
-fn opened(link: &str) -> bool {
-    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let run = Command::new(opener).arg(link).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    run.is_ok_and(|status| status.success())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +113,8 @@ mod tests {
             expires: None,
         };
         let (stage, account, region) = ("a&b".into(), "111122223333".into(), "eu-west-1".into());
-        let session = Session { stage, account, role: Some("Deploy".into()), region, endpoint: None, keys };
+        let (role, console) = (Some("Deploy".into()), None);
+        let session = Session { stage, account, role, console, region, endpoint: None, keys };
         assert_eq!(
             switch_role(&session).unwrap(),
             "https://signin.aws.amazon.com/switchrole?roleName=Deploy&account=111122223333&displayName=a%26b"

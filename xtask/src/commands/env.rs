@@ -69,7 +69,7 @@ mod tests {
             expires: None,
         };
         let (stage, account, region) = ("dev".into(), "111122223333".into(), "eu-west-1".into());
-        let session = Session { stage, account, role: None, region, endpoint: None, keys };
+        let session = Session { stage, account, role: None, console: None, region, endpoint: None, keys };
         let script = format!(
             "AWS_PROFILE=x AWS_SESSION_TOKEN=y; {}; printf %s \"$AWS_SECRET_ACCESS_KEY|$AWS_PROFILE|$AWS_SESSION_TOKEN\"",
             shell(&session).replace('\n', ";")

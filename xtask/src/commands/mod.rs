@@ -12,7 +12,10 @@ pub(crate) mod exec;
 pub(crate) mod graph;
 pub(crate) mod image;
 mod live;
+pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod logs;
+mod open;
 pub(crate) mod plan;
 pub(crate) mod sandbox;
 pub(crate) mod status;
@@ -38,6 +41,8 @@ pub(crate) enum Command {
     Deploy(deploy::Arguments),
     Logs(logs::Arguments),
     Access(access::Arguments),
+    Login(login::Arguments),
+    Logout(logout::Arguments),
     Exec(exec::Arguments),
     Env(env::Arguments),
     Console(console::Arguments),
@@ -61,6 +66,8 @@ pub(crate) async fn run(command: Command, common: &Common, ui: &Ui) -> Result<Ex
         Command::Deploy(arguments) => deploy::run(&arguments, common, ui).await,
         Command::Logs(arguments) => logs::run(&arguments, common, ui).await,
         Command::Access(arguments) => access::run(&arguments, common, ui).await,
+        Command::Login(arguments) => login::run(&arguments, common, ui).await,
+        Command::Logout(arguments) => logout::run(&arguments, common, ui).await,
         Command::Exec(arguments) => exec::run(&arguments, common, ui).await,
         Command::Env(arguments) => env::run(&arguments, common, ui).await,
         Command::Console(arguments) => console::run(&arguments, common, ui).await,

@@ -84,10 +84,9 @@ pub(crate) async fn reach(ui: &Ui, workspace: &Workspace, region: &str) -> Resul
     let status = control(&found, "status").await?;
     let scale = status["clock"]["scale"].as_f64().unwrap_or(1.0);
     let reach = Reach {
-        profile: None,
-        region: region.to_owned(),
         only: Some(text(&found, "endpoint").to_owned()),
         keys: Some((text(&found, "access_key_id").to_owned(), text(&found, "secret_access_key").to_owned())),
+        ..Reach::new(None, region)
     };
     Ok((reach, (1.0 / scale).max(0.02)))
 }

@@ -42,7 +42,13 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
             ui.result(screen + &text::orphaned(orphaned.as_ref()));
         }
     }
-    Ok(ExitCode::from(plan.exit_status(arguments.check)))
+    // What the person may not see is no failure of what was asked.
+    let failed =
+        plan.count(|judgement| matches!(judgement, Judgement::Failed(_) | Judgement::Interrupted)) > 0;
+    Ok(match arguments.check || failed {
+        true => ExitCode::from(plan.exit_status(arguments.check)),
+        false => ExitCode::SUCCESS,
+    })
 }
 
 /// One stage as it is.

@@ -7,7 +7,8 @@ use super::faults::Fault;
 use super::file::{File, Given, Platform, Stage as Lined};
 use super::shape::{Pruned, nearest};
 use super::{
-    Config, IdentityCenter, Management, PREDEFINED_STRATEGIES, Size, Stage, Strategy, people, quoted, regions, size,
+    Config, IdentityCenter, Management, PREDEFINED_STRATEGIES, Size, Stage, Strategy, people, quoted,
+    regions, size,
 };
 use crate::names::Names;
 

@@ -142,6 +142,27 @@ impl Config {
         std::iter::once(&self.config).chain(self.stages.iter().filter_map(|stage| stage.account.as_ref()))
     }
 
+    /// Every member account with its stage, the config account first.
+    pub(crate) fn accounts_mut(&mut self) -> impl Iterator<Item = (Option<String>, &mut Account)> {
+        let of_stages = self
+            .stages
+            .iter_mut()
+            .filter_map(|stage| Some((Some(stage.name.clone()), stage.account.as_mut()?)));
+        std::iter::once((None, &mut self.config)).chain(of_stages)
+    }
+
+    /// The permission sets that a run uses, from the first one that the person has: of those that may do much to
+    /// those that may do little, and for configuration the one of the stage that is spoken of.
+    pub(crate) fn roles_to_prefer(&self, stage: Option<&str>) -> Vec<String> {
+        let stage = self.stage(stage).ok().map(|stage| stage.name.as_str());
+        let others = self.stages.iter().map(|stage| stage.name.as_str()).filter(|name| Some(*name) != stage);
+        let configurations = stage.into_iter().chain(others).map(|stage| format!("config-{stage}"));
+        let may_much = ["administrator", "operator", "developer"].map(str::to_owned);
+        let may_little = ["read-only", "dns-read-only", "billing-view"].map(str::to_owned);
+        let all = may_much.into_iter().chain(configurations).chain(may_little);
+        all.map(|name| self.names().permission_set(&name)).collect()
+    }
+
     /// The stage of that name, or without a name the only one that has an account.
     pub(crate) fn stage(&self, asked: Option<&str>) -> Result<&Stage> {
         let Some(asked) = asked else { return self.only_stage() };

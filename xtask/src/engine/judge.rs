@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Walk, What, cause, set};
 use crate::diff::differences;
-use crate::graph::{Node, Wish};
+use crate::graph::{Label, Node, Wish};
 use crate::report::{After, Judgement, Scope};
 use crate::resource::{Busy, NotVisible, Sight, State};
 
@@ -123,10 +123,16 @@ impl<W> Walk<'_, W> {
     fn desired(&self, node: Node) -> Result<Value, Judgement> {
         let known = self.cx(node, Scope::Needs, self.started).known;
         let after = |error| match cause(&error) {
-            Some(After(label)) => Judgement::After(label.clone()),
+            Some(After(label)) => self.hidden(node, label).unwrap_or_else(|| Judgement::After(label.clone())),
             None => Judgement::Failed(self.failed("declare", node, error)),
         };
         self.object(node).desired(&known).map_err(after)
+    }
+
+    /// What is not to be told because a need of that name may not be seen.
+    fn hidden(&self, node: Node, need: &Label) -> Option<Judgement> {
+        let need = self.shape.needs(node).find(|one| self.shape.label(*one) == need)?;
+        self.seen[need.0].get().filter(|judgement| matches!(judgement, Judgement::NotVisible(_))).cloned()
     }
 
     fn unseen(&self, node: Node, error: anyhow::Error) -> Judgement {

@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use anyhow::{Result, bail};
 
+use super::Settings;
+
 /// A config file. Displayed, it is the file again.
 pub(crate) struct Text {
     /// Each with its line end; the last one may have none.
@@ -69,6 +71,20 @@ impl Text {
         }
         for (key, value) in settings {
             self.set_one(name, key, *value);
+        }
+    }
+
+    /// Gives a section exactly these of the settings that are ours to set.
+    pub(crate) fn put(&mut self, name: &str, project: &str, keys: &[&str], settings: &Settings) {
+        let settings: Vec<_> =
+            keys.iter().map(|key| (*key, settings.get(*key).map(String::as_str))).collect();
+        self.set(name, project, &settings);
+    }
+
+    /// Takes a section of this project away; anybody else's stays.
+    pub(crate) fn take(&mut self, name: &str, project: &str) {
+        if self.section(name).is_some_and(|section| section.is_of(project)) {
+            self.remove(name);
         }
     }
 
@@ -144,6 +160,11 @@ impl Section<'_> {
 
     pub(crate) fn get(&self, key: &str) -> Option<String> {
         self.setting(key).map(|(_, value)| value)
+    }
+
+    /// Those of these settings that are there.
+    pub(crate) fn settings(&self, keys: &[&str]) -> Settings {
+        keys.iter().filter_map(|key| Some(((*key).to_owned(), self.get(key)?))).collect()
     }
 
     fn range(&self) -> Range<usize> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail};
 use aws_sdk_organizations::config::retry::RetryConfig;
@@ -22,7 +22,7 @@ use crate::aws::{Access, Aws, Mark, explain, gone, read, wrote};
 use crate::config::{self, Config};
 use crate::graph::{Key, Node};
 use crate::report::Known;
-use crate::resource::{Busy, Cx, Lane, Resource, Seen, SeenBy, State};
+use crate::resource::{Busy, Cx, Lane, NotVisible, Resource, Seen, SeenBy, State};
 
 /// An account, usable when its door opens.
 #[derive(Serialize)]
@@ -84,6 +84,9 @@ impl Resource for Account {
     async fn observe(&self, cx: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
         match &self.origin {
             Origin::Given { id } => self.observe_given(cx, id).await.map(Some),
+            Origin::Created { email, .. } if !cx.world.manages() => {
+                self.observe_by_sign_in(cx, email).await.map(Some)
+            }
             Origin::Created { name, email } => match find(cx, name, email).await? {
                 Some(account) => self.observe_created(cx, account).await,
                 None => Ok(None),
@@ -127,6 +130,8 @@ impl Resource for Account {
     }
 }
 
+/// How long AWS may take to make the role of a new account.
+const YOUNG: Duration = Duration::from_secs(60 * 60);
 /// How many accounts AWS creates at once.
 const CREATIONS: usize = 5;
 /// The tag that keeps the region of the project.
@@ -144,8 +149,18 @@ impl Account {
 
     async fn observe_given(&self, cx: &Cx<'_, Aws>, id: &str) -> Result<SeenBy<Self>> {
         let owned = Owned { unit: None, tags: BTreeMap::new() };
-        let state = self.state(cx, id).await?;
+        let state = self.state(cx, id, false).await?;
         Ok(Seen { owned, learned: self.learned(id), ours: false, state })
+    }
+
+    /// As the person's sign-in shows it, which tells neither unit nor tags.
+    async fn observe_by_sign_in(&self, cx: &Cx<'_, Aws>, email: &str) -> Result<SeenBy<Self>> {
+        let found = cx.world.signed_in_to(|account| account.email.eq_ignore_ascii_case(email));
+        let none = || NotVisible(format!("your sign-in has no access to the account of {email}"));
+        let id = &found.ok_or_else(none)?.id;
+        let owned = Owned { unit: None, tags: BTreeMap::new() };
+        let state = self.state(cx, id, false).await?;
+        Ok(Seen { owned, learned: self.learned(id), ours: true, state })
     }
 
     async fn observe_created(&self, cx: &Cx<'_, Aws>, account: Found) -> Result<Option<SeenBy<Self>>> {
@@ -154,7 +169,7 @@ impl Account {
             Some(AccountState::PendingClosure) => State::Going("AWS is closing it".to_owned()),
             Some(AccountState::Suspended | AccountState::Closed) => State::Over(self.burnt(&account)),
             Some(AccountState::PendingActivation) => State::Coming("AWS is activating it".to_owned()),
-            _ => self.state(cx, id).await?,
+            _ => self.state(cx, id, is_young(&account)).await?,
         };
         let tags = tags_of(cx.world, id).await?;
         let ours = self.mark.is_on(tags.iter().map(|tag| (tag.key(), tag.value())));
@@ -173,15 +188,15 @@ impl Account {
     }
 
     /// Ready when its door opens: the role of a new account is there a little later than the account.
-    async fn state(&self, cx: &Cx<'_, Aws>, id: &str) -> Result<State> {
-        match cx.world.door(id, &self.access).await {
-            Ok(_) => Ok(State::Ready),
-            Err(error) => {
-                let busy = error.chain().find_map(|cause| cause.downcast_ref::<Busy>());
-                let why = busy.map(|busy| format!("{} cannot be used yet: {busy}", self.access));
-                why.map(State::Coming).ok_or(error)
-            }
-        }
+    async fn state(&self, cx: &Cx<'_, Aws>, id: &str, young: bool) -> Result<State> {
+        let error = match cx.world.door(id, &self.access).await {
+            Ok(_) => return Ok(State::Ready),
+            Err(error) => error,
+        };
+        let busy = error.chain().find_map(|cause| cause.downcast_ref::<Busy>()).map(ToString::to_string);
+        let denied = error.chain().find_map(|cause| cause.downcast_ref::<NotVisible>());
+        let why = busy.or_else(|| denied.filter(|_| young).map(|NotVisible(why)| why.clone()));
+        why.map(|why| State::Coming(format!("{} cannot be used yet: {why}", self.access))).ok_or(error)
     }
 
     fn learned(&self, id: &str) -> Learned {
@@ -216,7 +231,7 @@ impl Account {
             .map(|(key, value)| Tag::builder().key(key).value(value).build())
             .collect();
         let role = match &self.access {
-            Access::Role(role) => Some(role.clone()),
+            Access::Role(role) | Access::Exactly(role) => Some(role.clone()),
             Access::Profile(_) => None,
         };
         let request = cx.world.organizations().create_account().account_name(name).email(email);
@@ -408,6 +423,12 @@ fn note(aws: &Aws, name: &str, status: Option<CreateAccountStatus>) -> Result<()
     let id = status.and_then(|status| status.id).context("the request to create the account has no id")?;
     aws.asked.borrow_mut().insert(name.to_owned(), id);
     Ok(())
+}
+
+/// Whether AWS may not have made its role yet. By a clock that is ahead of ours, it is of the future.
+fn is_young(account: &Found) -> bool {
+    let joined = account.joined_timestamp().and_then(|at| SystemTime::try_from(*at).ok());
+    joined.is_none_or(|joined| joined.elapsed().map_or(true, |age| age < YOUNG))
 }
 
 fn in_progress(request: &CreateAccountStatus) -> bool {

@@ -1,6 +1,5 @@
 //! A profile in the shared config file of the AWS CLI and the SDKs, on this machine.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -9,35 +8,30 @@ use aws_types::os_shim_internal::{Env, Fs};
 use futures::FutureExt as _;
 use serde::Serialize;
 
-use super::Account;
 use crate::aws::Aws;
-use crate::graph::{Key, Node};
-use crate::profiles::{self, Text};
+use crate::graph::{Input, Node};
+use crate::profiles::{self, KEYS, Settings, Text, Way};
 use crate::report::Known;
 use crate::resource::{Cx, Resource, Seen, SeenBy, State};
 
-/// A profile that takes a role of an account. It is ours if its section carries our comment.
+/// A profile for an account. It is ours if its section carries our comment.
 #[derive(Serialize)]
 pub(crate) struct Profile {
     /// See [`profiles::config_file`].
     pub(crate) file: PathBuf,
     pub(crate) project: String,
     pub(crate) name: String,
-    pub(crate) account: Key<Account>,
-    pub(crate) source: Source,
+    /// The account's id.
+    pub(crate) account: Input<String>,
+    pub(crate) way: Way,
     pub(crate) region: String,
-    pub(crate) role: String,
     /// Where it is not AWS: the sandbox.
     pub(crate) endpoint: Option<String>,
 }
 
-/// The profile whose credentials take the role, or, without one, the environment's credentials.
-#[derive(Serialize)]
-pub(crate) struct Source(pub(crate) Option<String>);
-
 #[derive(Serialize)]
 pub(crate) struct Owned {
-    settings: BTreeMap<String, String>,
+    settings: Settings,
 }
 
 pub(crate) struct Learned;
@@ -57,100 +51,73 @@ impl Resource for Profile {
     }
 
     fn desired(&self, known: &Known<'_>) -> Result<Owned> {
-        let id = &known.of(&self.account)?.id;
-        let source = match &self.source {
-            Source(Some(profile)) => ("source_profile", profile.clone()),
-            Source(None) => ("credential_source", "Environment".to_owned()),
-        };
-        let role = ("role_arn", format!("arn:aws:iam::{id}:role/{}", self.role));
-        let endpoint = self.endpoint.clone().map(|endpoint| ("endpoint_url", endpoint));
-        let settings = [role, source, ("region", self.region.clone())].into_iter().chain(endpoint);
-        let settings = settings.map(|(key, value)| (key.to_owned(), value));
-        Ok(Owned { settings: settings.collect() })
+        let id = known.value(&self.account)?;
+        Ok(Owned { settings: self.way.settings(&id, &self.region, self.endpoint.as_deref()) })
     }
 
     async fn observe(&self, _: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
         let text = profiles::read(&self.file)?;
         let text = Text::parse(&text).with_context(|| format!("read {}", self.file.display()))?;
         let Some(section) = text.section(&self.section()) else { return Ok(None) };
-        let value = |key: &&str| Some(((*key).to_owned(), section.get(key)?));
-        let owned = Owned { settings: KEYS.iter().filter_map(value).collect() };
+        let owned = Owned { settings: section.settings(KEYS) };
         let ours = section.is_of(&self.project);
         Ok(Some(Seen { owned, learned: Learned, ours, state: State::Ready }))
     }
 
     async fn apply(&self, _: &Cx<'_, Aws>, _: Option<&SeenBy<Self>>, desired: &Owned) -> Result<()> {
-        let settings: Vec<_> =
-            KEYS.iter().map(|key| (*key, desired.settings.get(*key).map(String::as_str))).collect();
-        let change = |text: &mut Text| text.set(&self.section(), &self.project, &settings);
-        profiles::edit(&self.file, &self.project, change, |text| self.reads_back(text, desired))
+        let (section, settings) = (self.section(), &desired.settings);
+        let change = |text: &mut Text| text.put(&section, &self.project, KEYS, settings);
+        profiles::edit(&self.file, &self.project, change, |text| {
+            reads_back(text, &[(section.clone(), settings)])
+        })
     }
 
     async fn delete(&self, _: &Cx<'_, Aws>, _: &SeenBy<Self>) -> Result<()> {
-        let change = |text: &mut Text| {
-            if text.section(&self.section()).is_some_and(|section| section.is_of(&self.project)) {
-                text.remove(&self.section());
-            }
-        };
-        profiles::edit(&self.file, &self.project, change, |_| Ok(()))
+        profiles::edit(
+            &self.file,
+            &self.project,
+            |text| text.take(&self.section(), &self.project),
+            |_| Ok(()),
+        )
     }
 }
-
-/// What we set. Other settings of a profile are its owner's.
-const KEYS: &[&str] = &["role_arn", "source_profile", "credential_source", "region", "endpoint_url"];
 
 impl Profile {
     fn section(&self) -> String {
         profiles::profile(&self.name)
     }
+}
 
-    /// Whether the SDK's own parser finds in `text` what we want to have written.
-    fn reads_back(&self, text: &str, desired: &Owned) -> Result<()> {
-        let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, text).build();
-        let (fs, env) = (Fs::from_slice(&[]), Env::from_slice(&[]));
-        // Nothing is awaited where the contents are given: between reading and writing nobody else has a turn.
-        let read = aws_config::profile::load(&fs, &env, &files, None).now_or_never();
-        let read = read.context("read the text at once")?.context("read it as the AWS SDKs do")?;
-        let found = read.get_profile(&self.name).context("find the profile as the AWS SDKs do")?;
-        match desired.settings.iter().find(|(key, value)| found.get(key) != Some(value.as_str())) {
-            None => Ok(()),
-            Some((key, value)) => {
-                bail!("the AWS SDKs read `{key}` as {:?}, and not `{value}`", found.get(key))
-            }
+/// Whether the SDK's own parser finds in `text` what we want to have written in each of these sections.
+pub(crate) fn reads_back(text: &str, sections: &[(String, &Settings)]) -> Result<()> {
+    let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, text).build();
+    let (fs, env) = (Fs::from_slice(&[]), Env::from_slice(&[]));
+    // Nothing is awaited where the contents are given: between reading and writing nobody else has a turn.
+    let read = aws_config::profile::load(&fs, &env, &files, None).now_or_never();
+    let read = read.context("read the text at once")?.context("read it as the AWS SDKs do")?;
+    for (section, settings) in sections {
+        let get = |key: &str| match section.split_once(' ') {
+            Some(("sso-session", name)) => read.sso_session(name).and_then(|session| session.get(key)),
+            Some((_, name)) => read.get_profile(name).and_then(|profile| profile.get(key)),
+            None => None,
+        };
+        if let Some((key, value)) = settings.iter().find(|(key, value)| get(key) != Some(value.as_str())) {
+            bail!("the AWS SDKs read `{key}` of [{section}] as {:?}, and not `{value}`", get(key))
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{Access, Mark};
-    use crate::graph::Environment;
-    use crate::resources::Origin;
 
     fn profile(name: &str) -> Profile {
-        let mut e = Environment::default();
-        let account = e.add(Account {
-            label: "dev".to_owned(),
-            origin: Origin::Given { id: "111122223333".to_owned() },
-            unit: None,
-            access: Access::Role("OrganizationAccountAccessRole".to_owned()),
-            region: "eu-west-1".to_owned(),
-            mark: Mark { project: "Shop".to_owned(), stage: None },
-            close: false,
-        });
-        let (region, role) = ("eu-west-1".to_owned(), "OrganizationAccountAccessRole".to_owned());
+        let account = Input::from("111122223333".to_owned());
+        let region = "eu-west-1".to_owned();
+        let way = Way::Role { role: "OrganizationAccountAccessRole".to_owned(), source: None };
         let (project, name) = ("Shop".to_owned(), name.to_owned());
-        Profile {
-            file: PathBuf::new(),
-            project,
-            name,
-            account,
-            source: Source(None),
-            region,
-            role,
-            endpoint: None,
-        }
+        Profile { file: PathBuf::new(), project, name, account, way, region, endpoint: None }
     }
 
     fn owned(region: &str) -> Owned {
@@ -170,9 +137,13 @@ mod tests {
         let profile = profile("dev");
         for before in ["", "[default]\r\ns3 =\r\n  x = 1", "# only\n\n", "[profile dev]\nregion = x\n  y\n"] {
             let text = written(&profile, before, &owned("eu-west-1"));
-            profile.reads_back(&text, &owned("eu-west-1")).unwrap();
-            let other = profile.reads_back(&text, &owned("eu-west-2")).err().unwrap().to_string();
-            assert_eq!(other, "the AWS SDKs read `region` as Some(\"eu-west-1\"), and not `eu-west-2`");
+            let read = |owned: Owned| reads_back(&text, &[(profile.section(), &owned.settings)]);
+            read(owned("eu-west-1")).unwrap();
+            let other = read(owned("eu-west-2")).err().unwrap().to_string();
+            assert_eq!(
+                other,
+                "the AWS SDKs read `region` of [profile dev] as Some(\"eu-west-1\"), and not `eu-west-2`"
+            );
         }
     }
 
@@ -180,7 +151,10 @@ mod tests {
     fn a_file_that_the_sdks_refuse_is_said_by_the_line() {
         let profile = profile("dev");
         let text = written(&profile, "nonsense\n", &owned("eu-west-1"));
-        let error = format!("{:#}", profile.reads_back(&text, &owned("eu-west-1")).err().unwrap());
+        let error = format!(
+            "{:#}",
+            reads_back(&text, &[(profile.section(), &owned("eu-west-1").settings)]).err().unwrap()
+        );
         assert!(error.contains("line 1"), "{error}");
     }
 }

@@ -24,6 +24,7 @@ pub(crate) mod repository_policy;
 pub(crate) mod role;
 pub(crate) mod rollout;
 mod serving;
+pub(crate) mod sso_session;
 pub(crate) mod strategy;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,7 @@ pub(crate) use permission_set::PermissionSet;
 pub(crate) use repository::Repository;
 pub(crate) use repository_policy::RepositoryPolicy;
 pub(crate) use role::Role;
+pub(crate) use sso_session::SsoSession;
 pub(crate) use strategy::Strategy;
 pub(crate) use unit::Unit;
 pub(crate) use user::User;

@@ -9,7 +9,6 @@ use sandbox::services::iam;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::cli_profile::Source;
 use super::{
     Account, LifecyclePolicy, LogGroup, Organization, Origin, Profile, Repository, RepositoryPolicy, Role,
     Unit,
@@ -17,6 +16,7 @@ use super::{
 use crate::aws::{Access, Aws, Mark, Reach};
 use crate::engine::{self, Options};
 use crate::graph::Environment;
+use crate::profiles::Way;
 use crate::report::{Act, Done, Judgement, Outcome};
 
 mod accounts;
@@ -126,10 +126,12 @@ impl Story {
             file: self.config_file(),
             project: "ListServices".into(),
             name: "config".into(),
-            account,
-            source: Source(Some("management".into())),
+            account: account.learns(|account| account.id.clone()),
+            way: Way::Role {
+                role: "OrganizationAccountAccessRole".into(),
+                source: Some("management".into()),
+            },
             region: self.region.into(),
-            role: "OrganizationAccountAccessRole".into(),
             endpoint: None,
         });
     }

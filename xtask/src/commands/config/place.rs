@@ -73,7 +73,7 @@ impl Places {
             target,
             url: declared.running.as_ref().and_then(|running| running.service.url(plan)),
             quick: quick.id.clone(),
-            caller: self.aws.caller.arn.clone(),
+            caller: door.arn.clone(),
         })
     }
 }

@@ -21,10 +21,9 @@ fn profile(story: &Story, environment: &mut Environment<Aws>) {
         file: story.config_file(),
         project: "ListServices".into(),
         name: "dev".into(),
-        account,
-        source: Source(Some("default".into())),
+        account: account.learns(|account| account.id.clone()),
+        way: Way::Role { role: "OrganizationAccountAccessRole".into(), source: Some("default".into()) },
         region: REGION.into(),
-        role: "OrganizationAccountAccessRole".into(),
         endpoint: Some(story.sandbox.endpoint()),
     });
 }

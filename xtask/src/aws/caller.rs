@@ -1,0 +1,101 @@
+//! Who calls: by which credentials the management account is reached, and where the person has signed in.
+//!
+//! A profile that was asked for comes first and alone. Otherwise what the person has signed in to comes before what
+//! happens to be in the environment.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use aws_config::SdkConfig;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+
+use super::{
+    Again, ENDED, Identity, NoCredentials, Opened, Portal, PortalRole, Reach, Sso, identity, load,
+    with_credentials,
+};
+
+type Found = (SdkConfig, Identity, Option<Arc<Portal>>);
+
+pub(super) async fn find(reach: &Reach) -> Result<Found> {
+    let opened = match &reach.sso {
+        Some(sso) if reach.profile.is_none() => Portal::open(reach, sso).await?,
+        _ => Opened::Nobody,
+    };
+    let base = load(reach).await?;
+    match opened {
+        Opened::Portal(portal) => with_portal(reach, base, portal).await,
+        Opened::Nobody => alone(reach, base).await,
+        Opened::Ended => match (alone(reach, base.clone()).await, &reach.sso) {
+            (Ok(found), _) => Ok(found),
+            (Err(_), Some(sso)) => with_portal(reach, base, signed_in_again(reach, sso).await?).await,
+            (Err(error), None) => Err(error),
+        },
+    }
+}
+
+async fn signed_in_again(reach: &Reach, sso: &Sso) -> Result<Arc<Portal>> {
+    let Some(Again(sign_in)) = &sso.again else { bail!(ENDED) };
+    match Portal::open_with(reach, sso, sign_in().await?).await? {
+        Opened::Portal(portal) => {
+            portal.keep().await?;
+            Ok(portal)
+        }
+        _ => bail!(ENDED),
+    }
+}
+
+/// By credentials only.
+async fn alone(reach: &Reach, base: SdkConfig) -> Result<Found> {
+    let hint = match &reach.sso {
+        Some(_) => ": run `cargo xtask login`, or choose a profile of the management account with --profile",
+        None => ": sign in (`aws login`, `aws configure`), or choose a profile with --profile",
+    };
+    let found = identity(&base).await;
+    let caller =
+        found.map_err(|error| error.context(format!("find out whose credentials these are{hint}")))?;
+    match &reach.management {
+        Some(expected) if *expected != caller.account => bail!(
+            "foothold.toml says that the management account is {expected}, and these credentials are of account {} \
+             ({}){hint}",
+            caller.account,
+            caller.arn
+        ),
+        _ => Ok((base, caller, None)),
+    }
+}
+
+/// The management account by the sign-in, or by credentials of it, or not at all.
+async fn with_portal(reach: &Reach, base: SdkConfig, portal: Arc<Portal>) -> Result<Found> {
+    let management = reach.management.clone().unwrap_or_default();
+    if let Some(role) = portal.roles(&management).await?.into_iter().next() {
+        let given = PortalRole { portal: portal.clone(), account: management, role };
+        let base = with_credentials(&base, SharedCredentialsProvider::new(given));
+        let caller = identity(&base).await?;
+        return Ok((base, caller, Some(portal)));
+    }
+    let why = match alone(reach, base.clone()).await {
+        Ok((base, caller, _)) if !management.is_empty() => return Ok((base, caller, Some(portal))),
+        Ok((_, caller, _)) => format!(
+            "foothold.toml names no management account, and {} is not taken for it by chance",
+            caller.account
+        ),
+        Err(_) => format!("your sign-in has no access to the management account {management}"),
+    };
+    let nobody = Identity { account: String::new(), arn: portal.sso.session.start_url.clone() };
+    Ok((with_credentials(&base, SharedCredentialsProvider::new(Nobody(why))), nobody, Some(portal)))
+}
+
+/// No credentials, and why.
+#[derive(Debug)]
+struct Nobody(String);
+
+impl ProvideCredentials for Nobody {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let none = NoCredentials(self.0.clone());
+        future::ProvideCredentials::ready(Err(CredentialsError::provider_error(none)))
+    }
+}
