@@ -40,8 +40,14 @@ pub(crate) async fn find<T>(
 
 /// The stage of an account, once for each platform that its roles tell of: those of a service go after it.
 async fn stages_of(aws: &Aws, config: &Config, stray: Stray) -> Vec<Stage> {
-    let account =
-        config::Account { label: stray.label, id: None, email: Some(stray.email), role: None, profile: None };
+    let account = config::Account {
+        label: stray.label,
+        id: None,
+        email: Some(stray.email),
+        role: None,
+        profile: None,
+        profile_name: None,
+    };
     let roles = match aws.door(&stray.id, &Access::Role(MEMBER_ROLE.to_owned())).await {
         Ok(door) => role::names(&door, &config.names().role_path()).await.unwrap_or_default(),
         // What cannot be looked at is told at its turn.

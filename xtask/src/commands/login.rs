@@ -126,8 +126,9 @@ pub(crate) fn again(ui: &Ui, reach: &Reach, session: &SsoSession) -> Option<Agai
     let (ui, reach, session) = (ui.clone(), Reach { sso: None, ..reach.clone() }, session.clone());
     Some(Again(Arc::new(move || {
         let (ui, reach, session) = (ui.clone(), reach.clone(), session.clone());
+        let own = ui.clone();
+        let tell = move |page: &Page<'_>| tell(&own, page, true);
         Box::pin(async move {
-            let tell = |page: &Page<'_>| tell(&ui, page, true);
             ui.say("Your sign-in has ended. Sign in again, and this goes on.");
             signin::sign_in(&reach, &session, usual_way(), Duration::from_secs(PATIENCE), &tell).await
         })

@@ -8,6 +8,7 @@ mod drift;
 mod hand;
 mod image;
 mod live;
+mod login;
 mod people;
 mod refusals;
 mod stages;
