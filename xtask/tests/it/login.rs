@@ -201,10 +201,13 @@ async fn by_browser_or_code_and_then_dev_is_reached_and_production_is_not() {
     assert!(err(&after).contains("cargo xtask login"), "{}", err(&after));
 }
 
+/// Arguments, what the browser does, and why nothing comes of it.
+type Case = (&'static [&'static str], fn(&str), &'static str);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_that_does_not_come_true_writes_nothing() {
     let story = Story::begin().await;
-    let cases: [(&[&str], fn(&str), &str); 4] = [
+    let cases: [Case; 4] = [
         (&[], another_state, "another state"),
         (&[], ada_denies, "denied in the browser"),
         (&["--device"], ada_denies, "denied in the browser"),
