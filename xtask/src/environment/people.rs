@@ -154,7 +154,8 @@ fn management(e: &mut Environment<Aws>, from: &Declaration) -> Option<Key<Accoun
     let assigned = from.config.people.assignments.iter().any(|one| one.account == Where::Management);
     let id = from.config.management.account_id.clone().filter(|_| assigned)?;
     let label = "management".to_owned();
-    let lives = config::Account { label, id: Some(id), email: None, role: None, profile: None };
+    let lives =
+        config::Account { label, id: Some(id), email: None, role: None, profile: None, profile_name: None };
     Some(account(e, from, &lives, None, None))
 }
 

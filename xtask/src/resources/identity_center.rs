@@ -38,7 +38,6 @@ pub(crate) struct Learned {
     /// The id of its identity store: the people and the groups.
     pub(crate) store: String,
     /// Where people sign in.
-    #[expect(dead_code, reason = "for the profiles that sign in there")]
     pub(crate) start_url: String,
     /// Its own, which may be another than the project's.
     pub(crate) region: String,
