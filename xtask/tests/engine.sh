@@ -6,6 +6,9 @@ cd "$(dirname "$0")/../.."
 
 directory=$(mktemp -d)
 export DOCKER_HOST="unix://$directory/docker.sock" DOCKER_CONFIG="$directory/config"
+export CONTAINERS_STORAGE_CONF="$directory/storage.conf"
+printf '[storage]\ndriver = "vfs"\ngraphroot = "%s"\nrunroot = "%s"\n' "$directory/podman" "$directory/podman-run" \
+  >"$CONTAINERS_STORAGE_CONF"
 dockerd --iptables=false --ip6tables=false --bridge=none --host "$DOCKER_HOST" --pidfile "$directory/pid" \
   --data-root "$directory/data" --exec-root "$directory/run" >"$directory/log" 2>&1 &
 engine=$!

@@ -106,18 +106,35 @@ async fn docker_runs_what_we_pushed_without_root_and_without_a_shell() {
     assert!(!shell.status.success());
 }
 
-/// The app of this repository, alone in its image: it answers, resolves a name through DNS, and reaches TLS there with
-/// the authorities in the image's file.
+fn this_repository() -> Source {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+    Source { root, package: "app".into(), platform: Platform::X86_64 }
+}
+
 #[tokio::test]
 #[ignore = "needs a container engine: xtask/tests/engine.sh starts one"]
 async fn docker_runs_the_app_which_resolves_names_and_reaches_tls() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-    let source = Source { root, package: "app".into(), platform: Platform::X86_64 };
+    let source = this_repository();
     let builder = choose(None, source.platform, &Host::probe().await).unwrap();
-    let image = make(&source, &builder, &|_| ()).await.unwrap();
+    resolves_names_and_reaches_tls(&make(&source, &builder, &|_| ()).await.unwrap()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a container engine: xtask/tests/engine.sh starts one"]
+async fn docker_builds_the_apps_dockerfile_into_one_that_does_the_same() {
+    let image = make(&this_repository(), &DOCKER, &|_| ()).await.unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&image.config.data).unwrap();
+    assert_eq!(config["config"]["Labels"]["org.opencontainers.image.title"], "app");
+    assert_eq!(config["config"]["User"], "65532:65532");
+    resolves_names_and_reaches_tls(&image).await;
+}
+
+/// The app of this repository, alone in its image: it answers, resolves a name through DNS, and reaches TLS there with
+/// the authorities in the image's file.
+async fn resolves_names_and_reaches_tls(image: &Image) {
     assert!(image.compressed_size() < 5_000_000, "{} bytes", image.compressed_size());
     let registry = DebianRegistry::start();
-    let name = pulled(&registry, &image).await;
+    let name = pulled(&registry, image).await;
     let cloud = Cloud::start("sts.cloud.example");
 
     let resolver = format!("{}:/etc/resolv.conf:ro", cloud.file("resolv.conf"));
@@ -145,7 +162,13 @@ async fn docker_runs_the_app_which_resolves_names_and_reaches_tls() {
 
 #[tokio::test]
 #[ignore = "needs a container engine: xtask/tests/engine.sh starts one"]
-async fn docker_builds_the_dockerfile_and_we_push_it() {
+async fn docker_and_podman_build_the_dockerfile_and_we_push_it() {
+    for builder in [DOCKER, Builder::Engine(Engine::Podman)] {
+        built_pushed_and_run(&builder).await;
+    }
+}
+
+async fn built_pushed_and_run(builder: &Builder) {
     let workspace = Workspace::new();
     let hello = workspace.root().join("hello");
     std::fs::write(&hello, program(&["-C", "target-feature=+crt-static"])).unwrap();
@@ -155,10 +178,10 @@ async fn docker_builds_the_dockerfile_and_we_push_it() {
         "FROM scratch\nCOPY hello /hello\nUSER 65532:65532\nENTRYPOINT [\"/hello\"]\n",
     );
     let source = workspace.source();
-    let image = make(&source, &DOCKER, &|_| ()).await.unwrap();
+    let image = make(&source, builder, &|_| ()).await.unwrap();
 
     let registry = DebianRegistry::start();
-    let tag = fingerprint(&source, &DOCKER).await.unwrap().tag();
+    let tag = fingerprint(&source, builder).await.unwrap().tag();
     let digest = push(&registry.repository("app"), &image, &tag, &|_| ()).await.unwrap();
     assert_eq!(find(&registry.repository("app"), &tag).await.unwrap(), Some(digest));
     docker(&["login", "--username", "AWS", "--password", PASSWORD, &registry.address]);
