@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::Common;
 use crate::aws::Reach;
-use crate::ui::Ui;
+use crate::ui::{Style, Ui};
 use crate::workspace::Workspace;
 
 /// The local AWS: start it, stop it, ask for it, make it new.
@@ -132,13 +132,13 @@ async fn ensure(ui: &Ui, directory: &Path, start: &Start) -> Result<Value> {
     waited.with_context(|| format!("start the sandbox: it does not serve; see {}", log.display()))?
 }
 
-/// Builds the sandbox; what cargo says is shown when it fails.
+/// Builds the sandbox. At a terminal cargo shows how far it is; elsewhere what it says is shown when it fails.
 pub(crate) async fn build(ui: &Ui) -> Result<PathBuf> {
     ui.say("Building the sandbox…");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments =
-        ["build", "--quiet", "--package", "sandbox", "--message-format", "json-render-diagnostics"];
-    let built = Command::new(cargo).args(arguments).stderr(Stdio::inherit()).output().await;
+    let arguments = ["build", "--package", "sandbox", "--message-format", "json-render-diagnostics"];
+    let quiet = (ui.style != Style::Rich).then_some("--quiet");
+    let built = Command::new(cargo).args(arguments).args(quiet).stderr(Stdio::inherit()).output().await;
     let built = built.context("run cargo")?;
     if !built.status.success() {
         bail!("build the sandbox: cargo ended with {}", built.status);
