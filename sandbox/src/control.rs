@@ -2,6 +2,7 @@
 
 use crate::faults::Rule;
 use crate::latency::Latency;
+use crate::runtime;
 use crate::server::Shared;
 use crate::snapshot;
 use crate::wire::Reply;
@@ -37,6 +38,7 @@ fn act(shared: &Shared, path: &str, method: &str, body: &[u8]) -> Result<Value> 
         ("POST", "faults") => add_faults(shared, body),
         ("DELETE", "faults") => {
             shared.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            shared.held.let_go();
             Ok(json!([]))
         }
         ("POST", "latency") => {
@@ -51,6 +53,13 @@ fn act(shared: &Shared, path: &str, method: &str, body: &[u8]) -> Result<Value> 
             Ok(json!([]))
         }
         ("GET", "world") => Ok(snapshot::take(&shared.world())),
+        ("GET", "alike") => Ok(snapshot::alike(&snapshot::take(&shared.world()))),
+        ("POST", "keep") => {
+            let world = shared.world().clone();
+            shared.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), world);
+            Ok(json!({"kept": name}))
+        }
+        ("POST", "restore") => restore(shared, name),
         ("POST", "snapshots") => {
             let taken = snapshot::take(&shared.world());
             shared.snapshots.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), taken);
@@ -117,11 +126,23 @@ fn change_settings(shared: &Shared, body: &[u8]) -> Result<Value> {
     Ok(json!(world.settings))
 }
 
+/// The world as it was kept. Its containers are started anew, as after a restart of the machines.
+fn restore(shared: &Shared, name: &str) -> Result<Value> {
+    let kept = shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kept = kept.get(name).with_context(|| format!("no world `{name}` was kept"))?.clone();
+    let mut world = shared.world();
+    // No id is given out twice: those who look after containers know them by theirs.
+    kept.ids = kept.ids.max(world.ids);
+    runtime::replace(&mut world, kept);
+    Ok(json!({"restored": name}))
+}
+
 /// A new world with the same settings; rules, records and snapshots go.
 fn reset(shared: &Shared) {
     let mut world = shared.world();
     let settings: Settings = world.settings.clone();
-    *world = World::new(settings, world.clock.scale);
+    let new = World::new(settings, world.clock.scale);
+    runtime::replace(&mut world, new);
     shared.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
     shared.snapshots.lock().unwrap_or_else(PoisonError::into_inner).clear();
     shared.recorder.clear();

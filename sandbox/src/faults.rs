@@ -12,6 +12,8 @@ pub struct Rule {
     /// The operation's name; the registry's are `GET manifest`, `PUT upload`, …
     pub operation: Option<String>,
     pub account: Option<String>,
+    /// A part of the client's user agent.
+    pub client: Option<String>,
     /// Only operations that change something (true) or only ones that read (false).
     pub writes: Option<bool>,
     /// How many fitting requests pass first: the nth call is `skip` n-1.
@@ -57,6 +59,10 @@ pub enum Kind {
     Expired,
     /// The caller is denied.
     Denied,
+    /// No answer ever, and nothing takes effect; `GET held` tells of it.
+    HoldBefore,
+    /// No answer ever, although the request took effect; `GET held` tells of it.
+    HoldAfter,
 }
 
 /// Of one request, what rules look at.
@@ -64,6 +70,8 @@ pub struct Seen<'a> {
     pub service: &'a str,
     pub operation: &'a str,
     pub account: &'a str,
+    /// How the client names itself.
+    pub client: &'a str,
 }
 
 /// The first rule's fault that this request gets. Every rule that fits counts it.
@@ -85,6 +93,7 @@ impl Rule {
         is(&self.service, request.service)
             && is(&self.operation, request.operation)
             && is(&self.account, request.account)
+            && self.client.as_deref().is_none_or(|part| request.client.contains(part))
             && self.writes.is_none_or(|writes| writes != reads(request.operation))
     }
 
@@ -159,7 +168,7 @@ mod tests {
         serde_json::from_value(text).expect("a rule")
     }
 
-    const PUT: Seen = Seen { service: "ecr", operation: "PutImage", account: "1" };
+    const PUT: Seen = Seen { service: "ecr", operation: "PutImage", account: "1", client: "aws-cli/2 md/x" };
 
     #[test]
     fn the_nth_call_is_struck_and_no_other() {
@@ -173,6 +182,13 @@ mod tests {
         let mut rules = [rule(Kind::Throttle)];
         let other = Seen { service: "ecs", ..PUT };
         assert!((0..4).all(|_| strike(&mut rules, &other).is_none()));
+    }
+
+    #[test]
+    fn only_the_client_that_is_named_is_struck() {
+        let mut rules = [Rule { client: Some("boto".to_owned()), skip: 0, ..rule(Kind::HoldAfter) }];
+        assert_eq!(strike(&mut rules, &PUT), None);
+        assert_eq!(strike(&mut rules, &Seen { client: "boto3/1", ..PUT }), Some(Kind::HoldAfter));
     }
 
     #[test]

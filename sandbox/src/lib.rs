@@ -6,6 +6,7 @@ pub mod clock;
 pub mod control;
 pub mod fault;
 pub mod faults;
+pub mod held;
 pub mod keep;
 pub mod latency;
 pub mod load;

@@ -111,6 +111,7 @@ impl Sandbox {
 
     pub fn clear_faults(&self) {
         self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.shared.held.let_go();
     }
 
     pub fn set_latency(&self, latency: Latency) {

@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::control;
 use crate::fault::Fault;
 use crate::faults::{self, Kind, Rule, Seen};
+use crate::held::Held;
 use crate::keep;
 use crate::latency::Latency;
 use crate::record::{Record, Recorder};
@@ -37,6 +38,9 @@ pub struct Shared {
     pub latency: Mutex<Latency>,
     /// Worlds that a test asked to keep, by name.
     pub snapshots: Mutex<BTreeMap<String, Value>>,
+    /// Whole worlds that a test asked to keep, by name.
+    pub kept: Mutex<BTreeMap<String, World>>,
+    pub held: Held,
     /// The world before the last write, kept while a rule wants stale reads.
     before: Mutex<Option<World>>,
     requests: AtomicU64,
@@ -65,6 +69,8 @@ impl Shared {
             rules: Mutex::default(),
             latency: Mutex::default(),
             snapshots: Mutex::default(),
+            kept: Mutex::default(),
+            held: Held::default(),
             before: Mutex::default(),
             requests: AtomicU64::new(0),
         }
@@ -95,6 +101,9 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Re
         Err(e) if e.is::<LengthLimitError>() => return Ok(respond(too_large())),
         Err(_) => return Err(Cut),
     };
+    if path == "/_sandbox/held" {
+        return Ok(respond(Reply::new(200, "application/json", shared.held.next().await.to_string())));
+    }
     if let Some(rest) = path.strip_prefix("/_sandbox/") {
         return Ok(respond(control::answer(&shared, rest, &parts, &body)));
     }
@@ -240,7 +249,9 @@ async fn respond_to(
 ) -> Result<Reply, Trouble> {
     authenticate(shared, target, parts, body, trail)?;
     let account = trail.caller.as_ref().map(|c| c.account.clone()).unwrap_or_default();
-    let seen = Seen { service: target.model.name, operation: target.name, account: &account };
+    let client = header(parts, "user-agent");
+    let seen =
+        Seen { service: target.model.name, operation: target.name, account: &account, client: &client };
     let work = async |stale| Ok(run(shared, target, parts, body, id, trail, stale)?);
     suffer(shared, &seen, work).await
 }
@@ -257,8 +268,10 @@ pub(crate) async fn suffer(
     if let Some(fault) = struck.as_ref().and_then(|kind| faults::refusal(kind, seen.service)) {
         return Err(fault.into());
     }
-    if struck == Some(Kind::CutBefore) {
-        return Err(Trouble::Cut("cut before"));
+    match struck {
+        Some(Kind::CutBefore) => return Err(Trouble::Cut("cut before")),
+        Some(Kind::HoldBefore) => return Err(shared.held.keep(seen).await),
+        _ => {}
     }
     pause(shared, seen, 0.5).await;
     let answered = work(struck == Some(Kind::Stale)).await;
@@ -266,10 +279,11 @@ pub(crate) async fn suffer(
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     }
     pause(shared, seen, 0.5).await;
-    if struck == Some(Kind::CutAfter) {
-        return Err(Trouble::Cut("cut after"));
+    match struck {
+        Some(Kind::CutAfter) => Err(Trouble::Cut("cut after")),
+        Some(Kind::HoldAfter) => Err(shared.held.keep(seen).await),
+        _ => answered,
     }
-    answered
 }
 
 fn authenticate(

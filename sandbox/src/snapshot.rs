@@ -2,7 +2,9 @@
 
 use crate::services::{appconfig, apprunner, ecr, ecs, logs};
 use crate::world::World;
-use serde_json::{Value, json};
+use fancy_regex::Regex;
+use serde_json::{Map, Value, json};
+use std::sync::OnceLock;
 
 /// What passes by itself, and says nothing about what exists.
 const FLEETING: &[&str] = &["clock", "ids", "sts", "appconfigdata", "settings"];
@@ -35,6 +37,90 @@ fn untouched() -> [(&'static str, Value); 5] {
     ]
 }
 
+/// A snapshot without what differs between two worlds that came about in the same way: ids are told by the names of
+/// what they belong to, times by the word, and what only tells of the past is left out. Twins are numbered.
+pub fn alike(snapshot: &Value) -> Value {
+    let mut names = Vec::new();
+    gather_names(snapshot, &mut names);
+    let mut alike = alike_value(snapshot, &names);
+    // A public address is whatever port was free.
+    let ingress = alike.pointer_mut("/runtime/ingress").and_then(Value::as_object_mut);
+    for address in ingress.into_iter().flatten() {
+        address.1["port"] = Value::Null;
+    }
+    alike
+}
+
+/// What only tells of the past, or of how the sandbox got there. An upload that was begun cannot be seen by anybody.
+const PAST: &[&str] = &[
+    "uploads",
+    "history",
+    "last_used",
+    "events",
+    "tail",
+    "alarm",
+    "token",
+    "backoff",
+    "next",
+    "counted",
+    "balancer",
+    "coming",
+];
+
+/// Ids that nothing with a name has, addresses, and the long numbers of revisions and tasks; digests stay.
+fn anonymous() -> &'static Regex {
+    static IDS: OnceLock<Regex> = OnceLock::new();
+    let ids = r"\b(?:AROA|AIDA|AKIA|ASIA)[A-Z0-9]{12,}|\b(?:car|o|ou|r|subnet|sg)-[a-z0-9]{4,}(?:-[a-z0-9]{6,})?|(?<=127\.0\.0\.1:)\d+|\b[0-9a-f]{20,40}\b|\b\d{15,}\b";
+    IDS.get_or_init(|| Regex::new(ids).unwrap_or_else(|e| unreachable!("{e}")))
+}
+
+fn gather_names(value: &Value, names: &mut Vec<(String, String)>) {
+    if let (Some(id), Some(name)) = (value["id"].as_str(), value["name"].as_str()) {
+        names.push((id.to_owned(), format!("<{name}>")));
+    }
+    match value {
+        Value::Object(members) => members.values().for_each(|member| gather_names(member, names)),
+        Value::Array(items) => items.iter().for_each(|item| gather_names(item, names)),
+        _ => {}
+    }
+}
+
+fn alike_value(value: &Value, names: &[(String, String)]) -> Value {
+    match value {
+        Value::String(text) => Value::String(alike_text(text, names)),
+        Value::Number(number) if number.as_f64().is_some_and(|n| n > A_TIME) => "a time".into(),
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(|item| alike_value(item, names)).collect();
+            items.sort_by_cached_key(Value::to_string);
+            Value::Array(items)
+        }
+        Value::Object(members) => alike_members(members, names),
+        other => other.clone(),
+    }
+}
+
+fn alike_members(members: &Map<String, Value>, names: &[(String, String)]) -> Value {
+    let kept = members.iter().filter(|(name, _)| !PAST.contains(&name.as_str()));
+    let mut kept: Vec<(String, Value)> =
+        kept.map(|(name, value)| (alike_text(name, names), alike_value(value, names))).collect();
+    kept.sort_by_cached_key(|(name, value)| (name.clone(), value.to_string()));
+    let mut all = Map::new();
+    for (name, value) in kept {
+        let twins = (2..).map(|n| format!("{name} ({n})"));
+        let free = std::iter::once(name.clone()).chain(twins).find(|name| !all.contains_key(name));
+        all.insert(free.unwrap_or(name), value);
+    }
+    Value::Object(all)
+}
+
+fn alike_text(text: &str, names: &[(String, String)]) -> String {
+    let named = names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(id, name));
+    anonymous().replace_all(&named, "#").into_owned()
+}
+
+/// Seconds and milliseconds since 1970 are greater than this; nothing else is.
+const A_TIME: f64 = 1.6e9;
+
 /// Where two snapshots differ: one line a place, `path: before -> after`.
 pub fn diff(before: &Value, after: &Value) -> Vec<String> {
     let mut lines = Vec::new();
@@ -65,6 +151,22 @@ fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn worlds_that_came_about_alike_are_alike_and_twins_are_not_hidden() {
+        let world = |id: &str, at: f64, twin: bool| {
+            let thing = json!({"id": id, "name": "app", "at": at, "arn": format!("x:application/{id}")});
+            let mut all = json!({ id: thing, "role": {"id": "AROAVA7WSPCUVJ6NIQ6RW", "history": [at]} });
+            if twin {
+                all["hic67qj"] =
+                    json!({"id": "hic67qj", "name": "app", "at": at, "arn": "x:application/hic67qj"});
+            }
+            alike(&all)
+        };
+        assert_eq!(world("dosrsxc", 1.7e9, false), world("z31qr72", 1.8e9, false));
+        assert_ne!(world("dosrsxc", 1.7e9, false), world("dosrsxc", 1.7e9, true));
+        assert_eq!(world("dosrsxc", 1.7e9, true)["<app> (2)"]["arn"], "x:application/<app>");
+    }
 
     #[test]
     fn only_what_differs_is_told() {

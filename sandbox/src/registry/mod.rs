@@ -134,7 +134,8 @@ fn challenge(world: &World) -> Reply {
 impl Asked {
     async fn answer(self, shared: &Shared, body: Incoming) -> Result<Response<Body>, Cut> {
         let (started, operation) = (Instant::now(), self.operation());
-        let seen = Seen { service: "registry", operation: &operation, account: &self.caller.account };
+        let (account, client) = (&self.caller.account, self.header("user-agent").unwrap_or_default());
+        let seen = Seen { service: "registry", operation: &operation, account, client };
         let mut body = Some(body);
         // There is no stale read here: what a digest names does not change.
         let answered =

@@ -100,6 +100,28 @@ pub fn reopen(world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn open(port: u16) -> Option<Arc<TcpListener>> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok().map(Arc::new)
+}
+
+/// Keeps the addresses open that the next world has, too, and closes the others.
+pub(super) fn hand_over(world: &mut World, next: &mut World) {
+    for (key, ingress) in std::mem::take(&mut world.runtime.ingress) {
+        match next.runtime.ingress.get_mut(&key) {
+            Some(same) if same.port == ingress.port => {
+                let routes = std::mem::take(&mut same.routes);
+                *same = Ingress { routes, ..ingress };
+            }
+            _ => ingress.close.cancel(),
+        }
+    }
+    // What this world has closed is opened anew.
+    for ingress in next.runtime.ingress.values_mut().filter(|ingress| ingress.close.is_cancelled()) {
+        let (port, routes) = (ingress.port, std::mem::take(&mut ingress.routes));
+        *ingress = Ingress { port, routes, listener: open(port), ..Ingress::default() };
+    }
+}
+
 /// Addresses that nobody serves yet.
 pub(super) fn unserved(world: &mut World) -> Vec<(String, Door)> {
     let waiting = world.runtime.ingress.iter_mut();

@@ -27,7 +27,7 @@ mod tests;
 
 pub use ingress::{Ingress, Route};
 pub use isolation::helper;
-pub use supervisor::{Holds, run};
+pub use supervisor::{Holds, replace, run};
 
 /// How many of a container's last lines are kept for failure messages.
 const TAIL: usize = 20;

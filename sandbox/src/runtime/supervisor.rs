@@ -2,6 +2,7 @@
 
 use super::task::live;
 use super::{Status, Stop, directory, ingress, process};
+use crate::clock::Time;
 use crate::server::Shared;
 use crate::world::World;
 use std::collections::BTreeSet;
@@ -31,7 +32,7 @@ pub async fn run(host: Arc<dyn Holds>, shutdown: CancellationToken) {
     let mut known = BTreeSet::new();
     let mut work = JoinSet::new();
     while !shutdown.is_cancelled() {
-        let (tasks, doors) = due(&host, &known);
+        let (tasks, doors) = due(&host, &mut known);
         for id in tasks {
             known.insert(id.clone());
             work.spawn(live(host.clone(), id, shutdown.child_token()));
@@ -61,10 +62,28 @@ fn begin(host: &Arc<dyn Holds>) {
     }
 }
 
+/// Puts another world in the place of this one, whose containers end.
+pub fn replace(world: &mut World, mut next: World) {
+    let now = next.clock.now();
+    end_all(&mut next, now, "The machine was restarted");
+    ingress::hand_over(world, &mut next);
+    *world = next;
+}
+
+fn end_all(world: &mut World, now: Time, why: &str) {
+    for task in world.runtime.tasks.values_mut().filter(|t| t.status != Status::Stopped) {
+        // For one who still looks after it.
+        let why = task.unwanted.get_or_insert_with(|| Stop::new("InfrastructureHealth", why)).clone();
+        task.end(now, why);
+    }
+}
+
 /// Tasks and doors that nobody looks after yet.
-fn due(host: &Arc<dyn Holds>, known: &BTreeSet<String>) -> (Vec<String>, Vec<(String, ingress::Door)>) {
+fn due(host: &Arc<dyn Holds>, known: &mut BTreeSet<String>) -> (Vec<String>, Vec<(String, ingress::Door)>) {
     let mut world = host.world();
     let now = world.clock.now();
+    // A new world gives out the same ids again.
+    known.retain(|id| world.runtime.tasks.contains_key(id));
     let mut ready = Vec::new();
     for (id, task) in world
         .runtime

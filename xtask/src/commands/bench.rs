@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod sandbox;
+mod survive;
 mod world;
 
 use std::path::PathBuf;
@@ -20,12 +21,14 @@ use crate::workspace::Workspace;
 pub(crate) enum Arguments {
     Bootstrap(bootstrap::Arguments),
     Sandbox(sandbox::Arguments),
+    Survive(survive::Arguments),
 }
 
 pub(crate) async fn run(arguments: Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     match arguments {
         Arguments::Bootstrap(arguments) => bootstrap::run(&arguments, common, ui).await,
         Arguments::Sandbox(arguments) => sandbox::run(&arguments, common, ui).await,
+        Arguments::Survive(arguments) => survive::run(&arguments, common, ui).await,
     }
 }
 

@@ -14,9 +14,10 @@ use crate::Common;
 use crate::aws::{Aws, Door};
 use crate::config::Stage;
 use crate::environment::{Declaration, Declared, Service};
+use crate::graph::Environment;
 use crate::image::BuilderKind;
 use crate::project::Project;
-use crate::report::{DONE, FAILED, INTERRUPTED, Plan};
+use crate::report::{DONE, FAILED, INTERRUPTED, Judgement, Plan};
 use crate::resource::Busy;
 use crate::resources::rollout::{Runner, Runs, Standing};
 use crate::resources::{image, repository};
@@ -51,12 +52,40 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         false => project.declaration_anyway().await,
     };
     let (e, declared) = project.wanted(&declaration);
-    let plan = project.look(&e, &aws, &[]).await?;
+    let plan = settled(&project, &aws, &e, &declared, &stage.name).await?;
     let deploy = Deploy::find(&project, &aws, &declared, &plan, stage).await?;
     match project.stop.or(deploy.reference(arguments, &declaration)).await.transpose()? {
         Some(reference) => deploy.bring(&reference).await,
         None => Ok(ExitCode::from(INTERRUPTED)),
     }
+}
+
+/// What is there, once a roll-out that an earlier run began has ended: until then the service has no one image.
+async fn settled(
+    project: &Project<'_>,
+    aws: &Aws,
+    e: &Environment<Aws>,
+    declared: &Declared,
+    stage: &str,
+) -> Result<Plan> {
+    let running = declared.stages.iter().find(|declared| declared.name == stage);
+    let service = running.and_then(|declared| declared.running.as_ref()).map(|running| &running.service);
+    let bar = Bar::new(project.ui, &format!("stage {stage}"));
+    for _ in 1..SETTLING {
+        let plan = project.look(e, aws, &[]).await?;
+        let judged = match service {
+            Some(Service::Express(key)) => plan.of(key),
+            Some(Service::AppRunner(key)) => plan.of(key),
+            None => None,
+        };
+        let Some(Judgement::Coming(why)) = judged else { return Ok(plan) };
+        bar.set(0.0, why);
+        let pause = Duration::from_secs_f64((EVERY * project.pace).max(0.05));
+        if project.stop.or(tokio::time::sleep(pause)).await.is_none() {
+            return Ok(plan);
+        }
+    }
+    project.look(e, aws, &[]).await
 }
 
 /// A stage's service, and where its images come from.
@@ -80,6 +109,8 @@ enum Tried {
 
 /// How often AWS is asked for a roll-out's progress, in seconds.
 const EVERY: f64 = 3.0;
+/// How often it is looked whether an earlier roll-out has ended: for 20 minutes.
+const SETTLING: usize = 400;
 /// How often a roll-out is asked for while the service is busy with another.
 const ATTEMPTS: usize = 40;
 

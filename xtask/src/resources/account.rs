@@ -387,7 +387,7 @@ pub(crate) async fn namesake(aws: &Aws, project: &str, label: &str) -> Result<Op
 }
 
 /// All accounts of the organization, in one read for everyone who looks.
-async fn accounts(aws: &Aws, since: Instant) -> Result<Rc<Vec<Found>>> {
+pub(super) async fn accounts(aws: &Aws, since: Instant) -> Result<Rc<Vec<Found>>> {
     let list = async || {
         let request = aws.organizations().list_accounts().into_paginator().send();
         let pages = read(request.collect::<Result<Vec<_>, _>>().await, &[NOT_IN_USE])?.unwrap_or_default();

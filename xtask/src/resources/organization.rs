@@ -3,7 +3,10 @@
 use anyhow::{Context, Result, bail};
 use aws_sdk_organizations::types::{Organization as Found, OrganizationFeatureSet as Features, Tag};
 use serde::Serialize;
+use std::time::{Duration, SystemTime};
 
+use super::account::accounts;
+use super::unit::units;
 use crate::aws::{Aws, Mark, gone, read, wrote};
 use crate::graph::Node;
 use crate::report::Known;
@@ -18,6 +21,8 @@ pub(crate) struct Organization {
 #[derive(Serialize)]
 pub(crate) struct Owned {
     features: String,
+    /// Its root carries our tags.
+    marked: bool,
 }
 
 pub(crate) struct Learned {
@@ -41,7 +46,7 @@ impl Resource for Organization {
     }
 
     fn desired(&self, _: &Known<'_>) -> Result<Owned> {
-        Ok(Owned { features: Features::All.as_str().to_owned() })
+        Ok(Owned { features: Features::All.as_str().to_owned(), marked: true })
     }
 
     async fn observe(&self, cx: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
@@ -59,8 +64,10 @@ impl Resource for Organization {
             );
         }
         let Some(root) = root(cx.world).await? else { return Ok(None) };
-        let ours = is_ours(cx.world, &self.mark, &root).await?;
-        let (owned, state) = (Owned { features: features(&found) }, state(&found));
+        let tags = tags_of(cx.world, &root).await?;
+        let marked = self.mark.is_on(tags.iter().map(|tag| (tag.key(), tag.value())));
+        let ours = marked || tags.is_empty() && is_new_and_empty(cx, &root).await?;
+        let (owned, state) = (Owned { features: features(&found), marked }, state(&found));
         Ok(Some(Seen { owned, learned: Learned { id, root }, ours, state }))
     }
 
@@ -108,6 +115,18 @@ pub(super) async fn tags_of(aws: &Aws, id: &str) -> Result<Vec<Tag>> {
     let answer = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     Ok(read(answer, &["TargetNotFoundException"])?.unwrap_or_default())
 }
+
+/// Whether it was made within the hour and holds nothing but our own account: tags cannot be given to an organization
+/// as it is made, so that is what a run leaves that ends between the two.
+async fn is_new_and_empty(cx: &Cx<'_, Aws>, root: &str) -> Result<bool> {
+    let accounts = accounts(cx.world, cx.since).await?;
+    let [only] = &accounts[..] else { return Ok(false) };
+    let joined = only.joined_timestamp().and_then(|at| SystemTime::try_from(*at).ok());
+    let age = joined.and_then(|at| at.elapsed().ok());
+    Ok(age.is_some_and(|age| age < NEW) && units(cx.world, root).await?.is_empty())
+}
+
+const NEW: Duration = Duration::from_secs(3600);
 
 async fn root(aws: &Aws) -> Result<Option<String>> {
     let answer = aws.organizations().list_roots().send().await;

@@ -189,6 +189,7 @@ impl Story {
             service: None,
             operation: Some(operation.into()),
             account: None,
+            client: None,
             writes: None,
             skip: 0,
             times: Some(times),

@@ -82,7 +82,7 @@ impl Resource for Unit {
     }
 }
 
-async fn units(aws: &Aws, root: &str) -> Result<Vec<OrganizationalUnit>> {
+pub(super) async fn units(aws: &Aws, root: &str) -> Result<Vec<OrganizationalUnit>> {
     let request = aws.organizations().list_organizational_units_for_parent().parent_id(root);
     let answer = request.into_paginator().send().collect::<Result<Vec<_>, _>>().await;
     let pages = read(answer, &["ParentNotFoundException"])?.unwrap_or_default();

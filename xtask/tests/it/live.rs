@@ -1,6 +1,6 @@
 //! The running app, whatever becomes of what it reads its configuration with.
 
-use crate::world::{self, World, get};
+use crate::world::{self, World, denied, get};
 use sandbox::auth;
 use sandbox::faults::{Chance, Kind, Rule};
 use sandbox::services::sts;
@@ -41,18 +41,8 @@ async fn ask_until(url: &str, done: &std::cell::Cell<bool>) -> u32 {
 }
 
 fn fault(service: &str, kind: Kind, of: f64) -> Rule {
-    Rule {
-        service: Some(service.to_owned()),
-        operation: None,
-        account: None,
-        writes: None,
-        skip: 0,
-        times: None,
-        chance: Some(Chance { of, seed: 7 }),
-        kind,
-        seen: 0,
-        hit: 0,
-    }
+    let chance = Some(Chance { of, seed: 7 });
+    Rule { service: Some(service.to_owned()), chance, kind, ..denied() }
 }
 
 /// How many requests of the app ended badly since the record was emptied.

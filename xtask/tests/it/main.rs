@@ -14,5 +14,6 @@ mod people;
 mod readme;
 mod refusals;
 mod stages;
+mod survive;
 mod tidy;
 mod world;

@@ -172,11 +172,12 @@ pub(crate) fn writes_of(requests: &[sandbox::record::Record]) -> Vec<&str> {
 /// A rule by which everybody is denied everything, to be narrowed down.
 pub(crate) fn denied() -> sandbox::faults::Rule {
     let kind = sandbox::faults::Kind::Denied;
-    let (service, operation, account, writes, times, chance) = Default::default();
+    let (service, operation, account, client, writes, times, chance) = Default::default();
     sandbox::faults::Rule {
         service,
         operation,
         account,
+        client,
         writes,
         skip: 0,
         times,

@@ -57,6 +57,13 @@ impl Account {
         self.joined = Some((how.to_owned(), now));
     }
 
+    /// Lets it have joined so many seconds earlier.
+    pub fn age(&mut self, seconds: f64) {
+        if let Some((_, joined)) = &mut self.joined {
+            *joined -= seconds;
+        }
+    }
+
     pub(super) fn leave(&mut self) {
         self.parent = None;
         self.joined = None;

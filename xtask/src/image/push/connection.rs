@@ -35,6 +35,7 @@ impl<'registry> Connection<'registry> {
         let config = ClientConfig {
             protocol: if registry.plain_http { ClientProtocol::Http } else { ClientProtocol::Https },
             use_monolithic_push: true,
+            user_agent: "app/foothold",
             connect_timeout: Some(Duration::from_secs(10)),
             ..ClientConfig::default()
         };

@@ -56,6 +56,21 @@ async fn an_organization_and_units_that_exist_are_used_as_found() {
 }
 
 #[tokio::test]
+async fn an_organization_that_a_killed_run_has_left_without_tags_is_ours_and_an_older_one_is_not() {
+    let only = |story: &Story, environment: &mut Environment<Aws>| {
+        environment.add(Organization { mark: story.mark() });
+    };
+    for (age, writes) in [(0.0, vec!["TagResource"]), (2.0 * 3600.0, vec![])] {
+        let story = Story::begin_with(|options| options.settings.organization = true).await;
+        for account in story.sandbox.world().organizations.accounts.values_mut() {
+            account.age(age);
+        }
+        assert_eq!(troubles(&story.make(only).await), [] as [&str; 0]);
+        assert_eq!(story.writes(), writes, "made {age} s ago");
+    }
+}
+
+#[tokio::test]
 async fn a_member_account_instead_of_the_management_account_is_told() {
     let story = Story::begin().await;
     story.make(Story::only_account).await;

@@ -1,0 +1,297 @@
+//! Where trials are made: a sandbox and a workspace that can be put back to where a story starts.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::harm::{CLIENT, Kind};
+use super::stories::{BOOTSTRAP, FOOTHOLD, From, Story};
+use super::{Trial, another};
+use crate::commands::bench::world::World;
+use crate::diff::differences;
+use crate::probe::Method;
+
+pub(super) struct Stage {
+    world: World,
+    program: PathBuf,
+    another: PathBuf,
+    /// The files of the workspace after a bootstrap.
+    bootstrapped: Files,
+    /// What an undisturbed run of each story comes to.
+    expected: Vec<Expected>,
+}
+
+/// How a trial ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The run was over before the call that was to be harmed.
+    Unreached,
+    /// It got there although a call failed.
+    Unharmed,
+    /// It got there when it was run again.
+    Resumed,
+}
+
+struct Expected {
+    name: &'static str,
+    writes: usize,
+    reads: usize,
+    picture: Value,
+}
+
+/// Relative paths and contents.
+type Files = Vec<(String, String)>;
+
+/// How long a run may take, in real time.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+impl Stage {
+    /// Starts a sandbox, bootstraps in it, and runs every story once, undisturbed.
+    pub(super) async fn set(sandbox: &Path, program: &Path, stories: &[&'static Story]) -> Result<Self> {
+        let world = World::start(sandbox, &["--scale", "3000"]).await?;
+        world.control(Method::POST, "settings", Some(json!({"throttles": false}))).await?;
+        let another = another(program, &world.file(""))?;
+        let program = program.to_owned();
+        let (bootstrapped, expected) = Default::default();
+        let mut stage = Self { world, program, another, bootstrapped, expected };
+        stage.start(From::Nothing).await?;
+        stage.good(BOOTSTRAP, false).await?;
+        stage.world.control(Method::POST, "keep/bootstrapped", None).await?;
+        stage.bootstrapped = stage.files()?;
+        for story in stories {
+            let expected = stage.undisturbed(story).await?;
+            let again = stage.undisturbed(story).await?;
+            stage.expected.push(expected);
+            stage.compare(story, &again.picture).context("compare two undisturbed runs")?;
+        }
+        Ok(stage)
+    }
+
+    /// How many calls that write, and that read, an undisturbed run makes.
+    pub(super) fn calls(&self, story: &Story) -> (usize, usize) {
+        let expected = self.expected.iter().find(|expected| expected.name == story.name);
+        expected.map_or((0, 0), |expected| (expected.writes, expected.reads))
+    }
+
+    async fn undisturbed(&self, story: &Story) -> Result<Expected> {
+        self.start(story.from).await?;
+        self.world.control(Method::DELETE, "requests", None).await?;
+        // A rule that never strikes counts what is ours.
+        let count = |writes| json!({"client": CLIENT, "writes": writes, "times": 0, "kind": "error"});
+        self.world.control(Method::POST, "faults", Some(json!([count(true), count(false)]))).await?;
+        self.good(story.arguments, story.another).await?;
+        let counted = self.world.control(Method::GET, "faults", None).await?;
+        self.world.control(Method::DELETE, "faults", None).await?;
+        let of = |index: usize| counted[index]["seen"].as_u64().unwrap_or_default() as usize;
+        Ok(Expected { name: story.name, writes: of(0), reads: of(1), picture: self.picture().await? })
+    }
+
+    /// Harms a run, runs it again where it was stopped, and compares what has become of the world.
+    pub(super) async fn try_out(&self, trial: &Trial) -> Result<Ended> {
+        let story = trial.story;
+        self.start(story.from).await?;
+        self.world.control(Method::POST, "faults", Some(trial.harm.rules())).await?;
+        let ended = match trial.harm.kind {
+            Kind::Kill => self.kill(story).await,
+            _ => self.suffer(story).await,
+        };
+        self.world.control(Method::DELETE, "faults", None).await?;
+        let (ended, told) = ended?;
+        if ended == Ended::Resumed {
+            self.good(story.arguments, story.another).await.context(told.clone())?;
+        }
+        self.compare(story, &self.picture().await?)
+            .with_context(|| format!("compare the worlds ({told})"))?;
+        Ok(ended)
+    }
+
+    /// Kills a run when the sandbox holds one of its calls.
+    async fn kill(&self, story: &Story) -> Result<(Ended, String)> {
+        let mut run = self.command(story.arguments, story.another)?;
+        let mut child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("run xtask")?;
+        tokio::select! {
+            ended = child.wait() => {
+                let ended = ended?;
+                ensure!(ended.success(), "it was not killed, and ended with {ended}");
+                Ok((Ended::Unreached, "not reached".to_owned()))
+            }
+            held = self.held() => {
+                child.kill().await.context("kill xtask")?;
+                let text = |member: &str| held[member].as_str().unwrap_or_default().to_owned();
+                Ok((Ended::Resumed, format!("killed at {} {}", text("service"), text("operation"))))
+            }
+        }
+    }
+
+    async fn held(&self) -> Value {
+        loop {
+            // Asked again when the one who asks has no more patience.
+            if let Ok(held) = self.world.control(Method::GET, "held", None).await {
+                return held;
+            }
+        }
+    }
+
+    /// Runs it with calls that fail: it ends well, or with an error that says something.
+    async fn suffer(&self, story: &Story) -> Result<(Ended, String)> {
+        let (code, said) = self.run(story.arguments, story.another).await?;
+        let rules = self.world.control(Method::GET, "faults", None).await?;
+        let hit = rules.as_array().is_some_and(|rules| rules.iter().any(|rule| rule["hit"] != 0));
+        match code {
+            0 if !hit => Ok((Ended::Unreached, "not reached".to_owned())),
+            0 => Ok((Ended::Unharmed, "good at once".to_owned())),
+            1 if said.contains("failed") || said.contains("error: ") => Ok((Ended::Resumed, said)),
+            code => bail!("it ended with {code}, and said\n{said}"),
+        }
+    }
+
+    /// Puts the world and the workspace to where a story starts.
+    async fn start(&self, from: From) -> Result<()> {
+        let root = self.world.file("");
+        for name in ["aws-config", "foothold.toml"] {
+            remove(&root.join(name))?;
+        }
+        match from {
+            From::Nothing => {
+                self.world.control(Method::POST, "reset", None).await?;
+                write(&root.join("foothold.toml"), FOOTHOLD)
+            }
+            From::Bootstrapped => {
+                self.world.control(Method::POST, "restore/bootstrapped", None).await?;
+                self.bootstrapped.iter().try_for_each(|(name, text)| write(&root.join(name), text))?;
+                self.serves().await
+            }
+        }
+    }
+
+    /// Waits until what runs in a restored world has started.
+    async fn serves(&self) -> Result<()> {
+        let ready = async {
+            loop {
+                let world = self.world.control(Method::GET, "alike", None).await?;
+                let mut tasks =
+                    world["runtime"]["tasks"].as_object().into_iter().flat_map(|tasks| tasks.values());
+                if tasks.any(|task| task["status"] == "RUNNING" && task["healthy"] == true) {
+                    return anyhow::Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ready).await.context("wait for the restored service")?
+    }
+
+    fn command(&self, arguments: &[&str], another: bool) -> Result<tokio::process::Command> {
+        let mut command = self.world.xtask(arguments)?;
+        let program = if another { &self.another } else { &self.program };
+        command.env("FOOTHOLD_BINARY", program).env("FOOTHOLD_PACE", "0.02");
+        Ok(command)
+    }
+
+    /// The exit status, and what it said.
+    async fn run(&self, arguments: &[&str], another: bool) -> Result<(i32, String)> {
+        let output = self.command(arguments, another)?.output();
+        let ended = tokio::time::timeout(PATIENCE, output).await.context("wait for xtask to end")?;
+        let ended = ended.context("run xtask")?;
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        Ok((ended.status.code().unwrap_or(-1), said))
+    }
+
+    async fn good(&self, arguments: &[&str], another: bool) -> Result<()> {
+        let (code, said) = self.run(arguments, another).await?;
+        ensure!(code == 0, "`cargo xtask {}` ended with {code}:\n{said}", arguments.join(" "));
+        Ok(())
+    }
+
+    /// The world and the workspace, without ids and times.
+    async fn picture(&self) -> Result<Value> {
+        let mut world = self.world.control(Method::GET, "alike", None).await?;
+        settle(&mut world);
+        let files = self.files()?.into_iter().map(|(name, text)| (name, without_ids(&text)));
+        Ok(json!({"world": world, "files": serde_json::Map::from_iter(files)}))
+    }
+
+    fn compare(&self, story: &Story, picture: &Value) -> Result<()> {
+        let expected = self.expected.iter().find(|expected| expected.name == story.name);
+        let found = differences(&expected.context("bug: a story that was not run")?.picture, picture);
+        let lines: Vec<String> = found.iter().map(|difference| format!("  {difference}")).collect();
+        ensure!(lines.is_empty(), "not as after an undisturbed run:\n{}", lines.join("\n"));
+        Ok(())
+    }
+
+    fn files(&self) -> Result<Files> {
+        let mut files = Vec::new();
+        for directory in ["", "app/config"] {
+            let path = self.world.file(directory);
+            for entry in std::fs::read_dir(&path).with_context(|| format!("list {}", path.display()))? {
+                let entry = entry?;
+                let name = Path::new(directory).join(entry.file_name()).display().to_string();
+                if entry.file_type()?.is_file() && name != "another" {
+                    files.push((name, std::fs::read_to_string(entry.path())?));
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+/// Of tasks, which have no names, what runs: ECS, its addresses and its logs remember the others for a while, and
+/// services that are gone.
+fn settle(world: &mut Value) {
+    let runs = |task: &Value| task["status"] == "RUNNING" && task["unwanted"].is_null();
+    let tasks = world["runtime"]["tasks"].as_object().into_iter().flat_map(|tasks| tasks.values());
+    let running: Vec<Value> = tasks.filter(|task| runs(task)).cloned().collect();
+    world["runtime"]["tasks"] = Value::Array(running);
+    for address in members(&mut world["runtime"]["ingress"]) {
+        for route in address["routes"].as_array_mut().into_iter().flatten() {
+            route["tasks"] = Value::Null;
+        }
+    }
+    for place in members(&mut world["ecs"]) {
+        place["tasks"] = Value::Null;
+        if let Some(services) = place["services"].as_object_mut() {
+            services.retain(|_, service| service["status"] != "INACTIVE");
+        }
+    }
+    for place in members(&mut world["logs"]) {
+        members(&mut place["groups"]).for_each(|group| group["streams"] = Value::Null);
+    }
+}
+
+fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {
+    value.as_object_mut().into_iter().flatten().map(|(_, member)| member)
+}
+
+/// A file's sections in any order, without account ids, which are the only long numbers in our files.
+fn without_ids(text: &str) -> Value {
+    let mut sections: Vec<String> =
+        text.split("\n[").map(|section| without_numbers(section.trim_matches('['))).collect();
+    sections.sort();
+    json!(sections)
+}
+
+fn without_numbers(text: &str) -> String {
+    let mut short = String::new();
+    for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
+        short.push_str(if digits.len() >= 12 { "#" } else { digits });
+        short.push_str(&part[digits.len()..]);
+    }
+    short
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
