@@ -1,12 +1,11 @@
 //! What the README shows is what the commands print. `UPDATE_README=1` writes it anew.
 
-use crate::world::{self, FOOTHOLD};
+use crate::world;
 use std::path::Path;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readme_shows_what_the_commands_print() {
-    let world = world::start_with(|options| options.settings.organization = true).await;
-    world.write("foothold.toml", FOOTHOLD);
+    let world = world::start().await;
     let plan = world.xtask(&["plan"]).await.good().stdout;
     world.xtask(&["bootstrap", "--yes"]).await.good();
     let status = world.xtask(&["status"]).await.good().stdout;
