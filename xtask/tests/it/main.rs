@@ -14,6 +14,5 @@ mod people;
 mod readme;
 mod refusals;
 mod stages;
-mod survive;
 mod tidy;
 mod world;
