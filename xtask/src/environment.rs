@@ -3,9 +3,11 @@
 //! **Architecture Invariant:** this is the only place that says what is wanted. Commands declare it, look at it,
 //! and reconcile it; teardown declares it retired.
 
+mod documents;
+mod machine;
 mod people;
+mod running;
 
-use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -148,8 +150,8 @@ pub(crate) fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
     };
     let (deployments, workloads) = (unit(names::DEPLOYMENTS), unit(names::WORKLOADS));
     let account = account(e, from, &from.config.config, deployments, None);
-    profile(e, from, &from.config.config, account);
-    sign_in(e, from, identity_center);
+    machine::profile(e, from, &from.config.config, account);
+    machine::sign_in(e, from, identity_center);
 
     let repository = e.add(Repository { account, mark: mark.clone(), name: names.repository() });
     let policy = from.repository_policy(organization);
@@ -200,129 +202,9 @@ fn stage(
     let mark = from.mark(Some(&stage.name));
     let (application, name) = (center.application, stage.name.clone());
     let environment = e.add(ConfigurationEnvironment { application, mark, name: name.clone() });
-    let running = stage.account.as_ref().map(|a| running(e, from, center, stage, a, environment));
+    let running = stage.account.as_ref().map(|a| running::running(e, from, center, stage, a, environment));
     DeclaredStage { name, environment, running }
 }
-
-fn running(
-    e: &mut Environment<Aws>,
-    from: &Declaration,
-    center: &Center,
-    stage: &config::Stage,
-    lives_in: &config::Account,
-    environment: Key<ConfigurationEnvironment>,
-) -> Running {
-    let (names, mark) = (from.names(), from.mark(Some(&stage.name)));
-    let account = account(e, from, lives_in, center.workloads, Some(&stage.name));
-    profile(e, from, lives_in, account);
-
-    let configuration = e.add(Configuration {
-        environment,
-        profile: center.profile,
-        strategy: center.quick,
-        content: from.content(&stage.name),
-        label: label(&from.content(&stage.name)),
-        description: from.description.clone(),
-    });
-    let read_role = e.add(Role {
-        account: center.account,
-        mark: mark.clone(),
-        path: names.role_path(),
-        name: names.read_role(&stage.name),
-        trust: from.read_role_trust(center, account, stage.platform),
-        inline: vec![(names.read_policy(), from.read_policy(center, environment))],
-        attached: Vec::new(),
-    });
-    let task_role = e.add(Role {
-        account,
-        mark: mark.clone(),
-        path: names.role_path(),
-        name: names.app_role(stage.platform),
-        trust: from.app_role_trust(account, stage.platform),
-        inline: vec![(names.app_policy(), from.app_policy(center, &stage.name))],
-        attached: Vec::new(),
-    });
-    let log_group =
-        e.add(LogGroup { account, mark: mark.clone(), name: names.log_group(&stage.name), days: LOG_DAYS });
-    let variables = vec![
-        ("APPCONFIGAPPNAME".to_owned(), Input::from(names.application())),
-        ("APPCONFIGCONF".to_owned(), Input::from(names.configuration_profile())),
-        ("APPCONFIGENV".to_owned(), Input::from(stage.name.clone())),
-        ("APPCONFIGREADROLE".to_owned(), read_role.learns(|role| role.arn.clone())),
-    ];
-    let after = vec![configuration.node(), center.repository_policy.node(), log_group.node()];
-    let role = |name: String, trust: Input<Value>, attached: &str| Role {
-        account,
-        mark: mark.clone(),
-        path: names.role_path(),
-        name,
-        trust,
-        inline: Vec::new(),
-        attached: vec![format!("arn:aws:iam::aws:policy/service-role/{attached}")],
-    };
-    let service = match stage.platform {
-        Platform::EcsExpress => {
-            let trust = from.of_account(account, &policy::EXECUTION_ROLE_TRUST);
-            let execution_role =
-                e.add(role(names.execution_role(), trust, "AmazonECSTaskExecutionRolePolicy"));
-            let trust = from.fixed(&policy::INFRASTRUCTURE_ROLE_TRUST);
-            let policy = "AmazonECSInfrastructureRoleforExpressGatewayServices";
-            let infrastructure_role = e.add(role(names.infrastructure_role(), trust, policy));
-            Service::Express(e.add(ExpressService {
-                account,
-                mark: mark.clone(),
-                name: names.service(),
-                image: center.image,
-                execution_role,
-                infrastructure_role,
-                task_role,
-                log_group,
-                environment: variables,
-                port: PORT,
-                size: stage.size,
-                health_path: HEALTH_PATH.to_owned(),
-                architecture: ARCHITECTURE.to_owned(),
-                asked: RefCell::default(),
-                subnets: stage.subnets.clone(),
-                security_groups: stage.security_groups.clone(),
-                after,
-            }))
-        }
-        Platform::AppRunner => {
-            let trust = from.fixed(&policy::ACCESS_ROLE_TRUST);
-            let access_role =
-                e.add(role(names.access_role(), trust, "AWSAppRunnerServicePolicyForECRAccess"));
-            Service::AppRunner(e.add(AppRunnerService {
-                account,
-                mark: mark.clone(),
-                name: names.service(),
-                image: center.image,
-                access_role,
-                task_role,
-                environment: variables,
-                port: PORT,
-                size: stage.size,
-                health_path: HEALTH_PATH.to_owned(),
-                after,
-            }))
-        }
-    };
-    let runs = match &service {
-        Service::Express(key) => key.learns(|service| service.image.clone()),
-        Service::AppRunner(key) => key.learns(|service| service.image.clone()),
-    };
-    e.add(LiveTag { repository: center.repository, stage: stage.name.clone(), runs });
-    Running { account, service }
-}
-
-/// How long the app's output is kept.
-const LOG_DAYS: i32 = 30;
-
-/// What the image is made for, in ECS's words.
-const ARCHITECTURE: &str = "X86_64";
-
-/// Where the platform asks whether the app is well.
-const HEALTH_PATH: &str = "/readyz";
 
 fn account(
     e: &mut Environment<Aws>,
@@ -358,58 +240,6 @@ fn role_of(declared: &config::Account) -> String {
     declared.role.clone().unwrap_or_else(|| MEMBER_ROLE.to_owned())
 }
 
-/// The profiles of an account: by the roles that the person signs in by, or by the role that leads there.
-fn profile(e: &mut Environment<Aws>, from: &Declaration, declared: &config::Account, account: Key<Account>) {
-    // A profile that leads to the account already is the person's own.
-    if declared.profile.is_none() {
-        let (name, id) = (from.profile_name(declared), account.learns(|account| account.id.clone()));
-        let way = Way::Role { role: role_of(declared), source: from.source_profile.clone() };
-        profiles_of(e, from, &name, id, Some(way));
-    }
-}
-
-fn profiles_of(
-    e: &mut Environment<Aws>,
-    from: &Declaration,
-    name: &str,
-    account: Input<String>,
-    otherwise: Option<Way>,
-) {
-    let signing_in = profiles::signing_in(&from.shared_config, &from.config.name);
-    let session = |role: &String| Way::SignIn { session: from.session_name(), role: role.clone() };
-    let own = signing_in.iter().find(|(profile, _)| profile == name).map(|(_, role)| session(role));
-    let mut ways: Vec<(String, Way)> =
-        own.or(otherwise).into_iter().map(|way| (name.to_owned(), way)).collect();
-    let more = signing_in.iter().filter(|(profile, role)| *profile == profiles::also(name, role));
-    ways.extend(more.map(|(profile, role)| (profile.clone(), session(role))));
-    for (name, way) in ways {
-        e.add(Profile {
-            file: from.profiles.clone(),
-            project: from.config.name.clone(),
-            name,
-            account: account.clone(),
-            way,
-            region: from.config.region.clone(),
-            endpoint: from.endpoint.clone(),
-        });
-    }
-}
-
-/// Where this machine's profiles sign in, and those of the management account that do.
-fn sign_in(e: &mut Environment<Aws>, from: &Declaration, identity_center: Option<Key<IdentityCenter>>) {
-    let declared = from.config.identity_center.clone();
-    let learned = identity_center.map(|it| it.learns(|it| (it.start_url.clone(), it.region.clone())));
-    let portal = declared.map(|it| Input::from((it.start_url, it.region))).or(learned);
-    if let Some(portal) = portal {
-        let (file, project, name) = (from.profiles.clone(), from.config.name.clone(), from.session_name());
-        e.add(SsoSession { file, project, name, portal });
-    }
-    if let Some(id) = &from.config.management.account_id {
-        let name = profiles::name_for(&from.shared_config, &from.config.name, MANAGEMENT);
-        profiles_of(e, from, &name, Input::from(id.clone()), None);
-    }
-}
-
 /// What the profile of the management account is called.
 pub(crate) const MANAGEMENT: &str = "management";
 
@@ -437,88 +267,5 @@ impl Declaration {
             .iter()
             .find(|(name, _)| name == stage)
             .map_or(Value::Null, |(_, content)| content.clone())
-    }
-
-    /// A policy whose values come from what its needs have learned.
-    fn policy<T: 'static>(
-        &self,
-        policy: &'static Policy,
-        from: Input<T>,
-        values: impl Fn(T) -> Vec<(&'static str, Value)> + 'static,
-    ) -> Input<Value> {
-        let directory = self.policies.clone();
-        from.and_then(move |known| policy.render(&directory, &values(known)))
-    }
-
-    fn fixed(&self, policy: &'static Policy) -> Input<Value> {
-        self.policy(policy, Input::from(()), |()| Vec::new())
-    }
-
-    fn of_account(&self, account: Key<Account>, policy: &'static Policy) -> Input<Value> {
-        self.policy(policy, account.learns(|a| a.id.clone()), |id| vec![("stage_account_id", json!(id))])
-    }
-
-    fn repository_policy(&self, organization: Option<Key<Organization>>) -> Input<Value> {
-        let path = self.names().role_path();
-        match organization {
-            Some(organization) => {
-                self.policy(&policy::ECR_REPOSITORY, organization.learns(|o| o.id.clone()), move |id| {
-                    vec![("organization_id", json!(id)), ("role_path", json!(path))]
-                })
-            }
-            None => {
-                let ids = self.config.stages.iter().filter_map(|s| s.account.as_ref()?.id.clone());
-                let roots: Vec<String> = ids.map(|id| format!("arn:aws:iam::{id}:root")).collect();
-                self.policy(&policy::ECR_REPOSITORY_WITHOUT_ORGANIZATION, Input::from(roots), move |roots| {
-                    vec![("account_roots", json!(roots)), ("role_path", json!(path))]
-                })
-            }
-        }
-    }
-
-    fn read_role_trust(&self, center: &Center, stage: Key<Account>, platform: Platform) -> Input<Value> {
-        let (path, role) = (self.names().role_path(), self.names().app_role(platform));
-        let values = move |id: &str| {
-            let arn = names::role_arn(id, &path, &role);
-            vec![("app_role_arn", json!(arn)), ("stage_account_id", json!(id))]
-        };
-        let stage = stage.learns(|a| a.id.clone());
-        match center.organization {
-            Some(organization) => {
-                let both = stage.and(organization.learns(|o| o.id.clone()));
-                self.policy(&policy::READ_ROLE_TRUST, both, move |(id, organization)| {
-                    [values(&id), vec![("organization_id", json!(organization))]].concat()
-                })
-            }
-            None => self.policy(&policy::READ_ROLE_TRUST_WITHOUT_ORGANIZATION, stage, move |id| values(&id)),
-        }
-    }
-
-    fn read_policy(&self, center: &Center, environment: Key<ConfigurationEnvironment>) -> Input<Value> {
-        let account = center.account.learns(|a| a.id.clone());
-        let application = center.application.learns(|a| a.id.clone());
-        let profile = center.profile.learns(|p| p.id.clone());
-        let environment = environment.learns(|e| e.id.clone());
-        let region = self.config.region.clone();
-        let all = Input::all(vec![account, application, profile, environment]);
-        self.policy(&policy::READ_ROLE, all, move |ids| {
-            let names = ["config_account_id", "application_id", "profile_id", "environment_id"];
-            let ids = names.into_iter().zip(ids.iter().map(|id| json!(id)));
-            ids.chain([("region", json!(region))]).collect()
-        })
-    }
-
-    fn app_role_trust(&self, account: Key<Account>, platform: Platform) -> Input<Value> {
-        match platform {
-            Platform::EcsExpress => self.of_account(account, &policy::APP_ROLE_TRUST),
-            Platform::AppRunner => self.fixed(&policy::APP_ROLE_TRUST_APP_RUNNER),
-        }
-    }
-
-    fn app_policy(&self, center: &Center, stage: &str) -> Input<Value> {
-        let (path, role) = (self.names().role_path(), self.names().read_role(stage));
-        self.policy(&policy::APP_ROLE, center.account.learns(|a| a.id.clone()), move |id| {
-            vec![("read_role_arn", json!(names::role_arn(&id, &path, &role)))]
-        })
     }
 }
