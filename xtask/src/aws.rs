@@ -1,4 +1,4 @@
-//! The one door to the SDK: whose credentials, which account, which Region, and what an error means.
+//! The one door to the SDK: whose credentials, which account, which Region.
 //!
 //! **Architecture Invariant:** the SDK is named here and in `resources/` only. Every client belongs to a [`Door`],
 //! and a door opens after STS has proved which account is behind it.
@@ -10,11 +10,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde::Serialize;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -27,12 +23,15 @@ use tokio::time::Instant;
 
 mod caller;
 pub(crate) mod check;
+mod failure;
 mod fence;
 mod portal;
 mod session;
 pub(crate) mod signin;
 mod token;
 
+use failure::NoCredentials;
+pub(crate) use failure::{Failure, explain, gone, read, remedy, wrote};
 pub(crate) use portal::{Again, Opened, Portal, PortalAccount, Sso, SsoSession, sign_out};
 use portal::{ENDED, PortalRole};
 pub(crate) use session::SessionKeys;
@@ -354,155 +353,6 @@ impl<T> Listing<T> {
         let listed = Rc::new(list().await?);
         *last = Some((begun, listed.clone()));
         Ok(listed)
-    }
-}
-
-/// What AWS answered instead of what was asked, or why no answer came.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    pub(crate) code: String,
-    message: String,
-    request_id: Option<String>,
-    /// No answer, or one that means "later": the same call may go through.
-    pub(crate) transient: bool,
-    /// There were no credentials to send it with.
-    unsent: bool,
-}
-
-impl Failure {
-    pub(crate) fn is(&self, codes: &[&str]) -> bool {
-        codes.contains(&self.code.as_str())
-    }
-
-    /// Whether AWS's sentence has these words, for errors that share a code.
-    pub(crate) fn says(&self, words: &str) -> bool {
-        self.message.contains(words)
-    }
-
-    fn denied(&self) -> bool {
-        self.unsent || self.is(&["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
-    }
-}
-
-impl Display for Failure {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { code, message, request_id, .. } = self;
-        match (code.is_empty(), message.is_empty()) {
-            (true, _) => f.write_str(message)?,
-            (_, true) => f.write_str(code)?,
-            _ => write!(f, "{code}: {message}")?,
-        }
-        request_id.as_ref().map_or(Ok(()), |id| write!(f, " (request {id})"))
-    }
-}
-
-impl std::error::Error for Failure {}
-
-/// Why there are no credentials for a call, which was therefore not sent.
-#[derive(Debug)]
-struct NoCredentials(String);
-
-impl Display for NoCredentials {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for NoCredentials {}
-
-/// What an SDK error says, in AWS's words.
-pub(crate) fn explain<E>(error: SdkError<E, HttpResponse>) -> Failure
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let answered = error.raw_response();
-    let request_id = answered.and_then(|r| r.headers().get("x-amzn-requestid")).map(str::to_owned);
-    let status = answered.map_or(0, |r| r.status().as_u16());
-    if let Some(NoCredentials(why)) = within(&error) {
-        let (code, message) = (String::new(), why.clone());
-        return Failure { code, message, request_id: None, transient: false, unsent: true };
-    }
-    // Why STS refused the role that the call was to be made with: deep inside of a call that was never sent.
-    let refused = within::<AssumeRoleError>(&error);
-    let said: &dyn ProvideErrorMetadata = refused.map_or(&error, |refused| refused);
-    let code = said.code().unwrap_or_default().to_owned();
-    let message = match said.message() {
-        Some(message) => message.to_owned(),
-        None if code.is_empty() => {
-            format!("{}", aws_smithy_types::error::display::DisplayErrorContext(&error))
-        }
-        None => String::new(),
-    };
-    let later = ["Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"];
-    let unanswered = matches!(
-        error,
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_)
-    );
-    let transient =
-        unanswered && !hopeless(&error) || status >= 500 && status != 501 || later.contains(&code.as_str());
-    Failure { code, message, request_id, transient, unsent: false }
-}
-
-/// The typed error inside of another, however deep.
-fn within<'e, T: std::error::Error + 'static>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e T> {
-    let chain = std::iter::successors(error.source(), |error| error.source());
-    chain.into_iter().find_map(|error| error.downcast_ref())
-}
-
-/// Credentials that cannot be had, and requests that the fence stopped, will not be better later.
-fn hopeless<E>(error: &SdkError<E, HttpResponse>) -> bool {
-    match error {
-        SdkError::DispatchFailure(failure) => {
-            // A connection that was cut is of another kind, too, but of one that is known to pass.
-            let passes = failure.as_connector_error().is_some_and(|error| error.as_other().is_some());
-            failure.is_user() || failure.is_other() && !passes
-        }
-        _ => false,
-    }
-}
-
-type Sent<T, E> = Result<T, SdkError<E, HttpResponse>>;
-
-/// An answer to a reading call: `None` where one of these codes says that it is not there.
-///
-/// Fails with [`NotVisible`] where we may not look, and with [`Busy`] where looking again may help.
-pub(crate) fn read<T, E>(answer: Sent<T, E>, absent: &[&str]) -> Result<Option<T>>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let failure = match answer {
-        Ok(found) => return Ok(Some(found)),
-        Err(error) => explain(error),
-    };
-    match failure {
-        failure if failure.is(absent) => Ok(None),
-        failure if failure.denied() => Err(NotVisible(failure.to_string()).into()),
-        failure if failure.transient => Err(Busy(failure.to_string()).into()),
-        failure => Err(failure.into()),
-    }
-}
-
-/// An answer to a writing call: [`Busy`] where one of these codes, or a lost answer, says to look again.
-pub(crate) fn wrote<T, E>(answer: Sent<T, E>, again: &[&str]) -> Result<T>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    answer.map_err(|error| match explain(error) {
-        failure if failure.is(again) || failure.transient => Busy(failure.to_string()).into(),
-        failure => failure.into(),
-    })
-}
-
-/// An answer to a deleting call: gone already is fine.
-pub(crate) fn gone<T, E>(answer: Sent<T, E>, absent: &[&str], again: &[&str]) -> Result<()>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    match answer.map_err(explain) {
-        Ok(_) => Ok(()),
-        Err(failure) if failure.is(absent) => Ok(()),
-        Err(failure) if failure.is(again) || failure.transient => Err(Busy(failure.to_string()).into()),
-        Err(failure) => Err(failure.into()),
     }
 }
 

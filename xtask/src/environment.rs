@@ -139,6 +139,17 @@ pub(crate) fn retire(e: &mut Environment<Aws>, from: &Declaration, stages: &[con
     }
 }
 
+/// Declares that what runs these stages on their platform should no longer exist. The stages themselves are left.
+pub(crate) fn retire_services(e: &mut Environment<Aws>, from: &Declaration, stages: &[config::Stage]) {
+    let center = e.using(|e| center(e, from));
+    for retired in stages {
+        let environment = e.using(|e| configuration_environment(e, from, &center, retired));
+        if let Some(lives_in) = &retired.account {
+            running::retire(e, from, &center, retired, lives_in, environment);
+        }
+    }
+}
+
 /// Declares what belongs to no stage.
 pub(crate) fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
     let (names, mark) = (from.names(), from.mark(None));
@@ -199,11 +210,19 @@ fn stage(
     center: &Center,
     stage: &config::Stage,
 ) -> DeclaredStage {
-    let mark = from.mark(Some(&stage.name));
-    let (application, name) = (center.application, stage.name.clone());
-    let environment = e.add(ConfigurationEnvironment { application, mark, name: name.clone() });
+    let environment = configuration_environment(e, from, center, stage);
     let running = stage.account.as_ref().map(|a| running::running(e, from, center, stage, a, environment));
-    DeclaredStage { name, environment, running }
+    DeclaredStage { name: stage.name.clone(), environment, running }
+}
+
+fn configuration_environment(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    center: &Center,
+    stage: &config::Stage,
+) -> Key<ConfigurationEnvironment> {
+    let (application, mark) = (center.application, from.mark(Some(&stage.name)));
+    e.add(ConfigurationEnvironment { application, mark, name: stage.name.clone() })
 }
 
 fn account(
@@ -236,7 +255,7 @@ pub(crate) fn member(config: &Config, declared: &config::Account, stage: Option<
 pub(crate) const MEMBER_ROLE: &str = "OrganizationAccountAccessRole";
 
 /// The role to get in by: the one that an account is made with, where no other is named.
-fn role_of(declared: &config::Account) -> String {
+pub(crate) fn role_of(declared: &config::Account) -> String {
     declared.role.clone().unwrap_or_else(|| MEMBER_ROLE.to_owned())
 }
 

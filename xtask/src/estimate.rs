@@ -11,7 +11,9 @@ fn figures(kind: &str) -> (f64, f64) {
         "organization" => (10.0, 0.0),
         "account" => (180.0, 0.0),
         "image" => (120.0, 0.0),
-        // An hour of load balancer and of the smallest Fargate task, and two public addresses.
+        // Half a GB, idle; a quarter of a core that is always busy would be 12 more.
+        "App Runner service" => (240.0, 2.6),
+        // The load balancer, the smallest Fargate task, and two public addresses.
         "service" => (420.0, 18.0 + 9.0 + 7.2),
         "configuration" => (10.0, 0.0),
         "repository" => (1.0, 0.1),
@@ -29,6 +31,11 @@ pub(crate) fn seconds(shape: &Shape, plan: &Plan) -> f64 {
         ends[node.0] = begins + takes;
     }
     ends.into_iter().fold(0.0, f64::max)
+}
+
+/// US dollars a month of one of this kind, where that is worth a word.
+pub(crate) fn costs(kind: &str) -> Option<f64> {
+    Some(figures(kind).1).filter(|costs| *costs >= 1.0)
 }
 
 /// US dollars a month of everything wanted that stands or will.

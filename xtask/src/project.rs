@@ -14,7 +14,7 @@ use crate::aws::{Aws, Reach};
 use crate::commands::sandbox;
 use crate::config::{Config, write};
 use crate::engine::{self, Options, Stop};
-use crate::environment::{self, Center, Declaration, Declared, Switch, declare};
+use crate::environment::{Center, Declaration, Declared, Switch, declare};
 use crate::graph::Environment;
 use crate::image::{self, Builder, BuilderKind, Linkage, Source};
 use crate::interview::{self, Answers, Surroundings};
@@ -160,27 +160,30 @@ impl<'u> Project<'u> {
         }
     }
 
-    /// Whether there is Identity Center to declare people in. Says how to switch it on where that is to be told.
-    pub(crate) async fn identity_center(&self, aws: &Aws, tell: bool) -> Result<Switch> {
+    /// Whether there is Identity Center to declare people in.
+    pub(crate) async fn identity_center(&self, aws: &Aws) -> Result<Switch> {
         if !self.config.organization {
             return Ok(Switch::Off);
         }
         match identity_center::instance(aws, Instant::now()).await {
             Ok(Some(_)) => Ok(Switch::On),
-            Ok(None) => {
-                if tell {
-                    self.ui.say(format_args!(
-                        "{}. With `cargo xtask bootstrap --wait` it goes on by itself then; without it everything \
-                         but people's access is made.\n",
-                        identity_center::how_to_switch_on(&self.config.region)
-                    ));
-                }
-                Ok(Switch::Off)
-            }
+            Ok(None) => Ok(Switch::Off),
             // Looked at again, and told, at its turn.
             Err(error) if error.is::<NotVisible>() => Ok(Switch::On),
             Err(error) => Err(error.context("look for Identity Center")),
         }
+    }
+
+    /// What to know where Identity Center is off: the end of a plan.
+    pub(crate) fn about(&self, identity_center: Switch) -> String {
+        if identity_center != Switch::Off || !self.config.organization {
+            return String::new();
+        }
+        format!(
+            "\n\nPeople's access needs Identity Center, which is not switched on, and no API can. In the management \
+             account:\n  {}\n  Enable; `cargo xtask bootstrap --wait` goes on by itself then. Nothing else needs it.",
+            identity_center::console(&self.config.region)
+        )
     }
 
     fn source(&self) -> Source {
@@ -242,7 +245,7 @@ impl<'u> Project<'u> {
         ExitCode::from(done.exit_status())
     }
 
-    /// What is still there of stages that `foothold.toml` no longer declares, after a look begun at `since`.
+    /// What is still there and `foothold.toml` no longer declares, after a look begun at `since`.
     pub(crate) async fn orphaned(
         &self,
         aws: &Aws,
@@ -251,12 +254,12 @@ impl<'u> Project<'u> {
         plan: &Plan,
         since: Instant,
     ) -> Result<Option<Plan>> {
-        let stages = orphans::find(aws, &self.config, center, plan, since).await?;
-        if stages.is_empty() {
+        let orphans = orphans::find(aws, &self.config, center, plan, since).await?;
+        if orphans.is_empty() {
             return Ok(None);
         }
         let mut e = Environment::default();
-        environment::retire(&mut e, from, &stages);
+        orphans.retire(&mut e, from);
         let plan = self.look(&e, aws, &[]).await?;
         let stays =
             |result: &Judgement| matches!(result, Judgement::Same | Judgement::Absent | Judgement::Kept(_));
@@ -282,6 +285,9 @@ fn read_config(ui: &Ui, common: &Common, workspace: &Workspace, answers: Option<
     if new {
         let text = std::fs::read_to_string(&workspace.foothold).unwrap_or_default();
         ui.say(format_args!("Wrote {}:\n\n{text}", workspace.foothold.display()));
+        for (made, from) in workspace.complete(&config)? {
+            ui.say(format_args!("Wrote {}, like {}\n", made.display(), from.display()));
+        }
     }
     Ok(config)
 }

@@ -97,6 +97,24 @@ impl Workspace {
         Ok(good.into_iter().filter_map(|(name, content)| Some((name, content.ok()?))).collect())
     }
 
+    /// Makes the configuration of every stage that runs and has none, like one that there is. Gives what was made
+    /// from what.
+    pub(crate) fn complete(&self, config: &Config) -> Result<Vec<(PathBuf, PathBuf)>> {
+        let files = std::fs::read_dir(&self.configurations).into_iter().flatten();
+        let files = files.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_content = |path: &PathBuf| {
+            path.extension().is_some_and(|it| it == "json") && !path.ends_with("schema.json")
+        };
+        let Some(pattern) = files.filter(is_content).min() else { return Ok(Vec::new()) };
+        let running = config.stages.iter().filter(|stage| stage.account.is_some());
+        let missing = running.map(|stage| self.content_file(&stage.name)).filter(|path| !path.exists());
+        let copy = |path: PathBuf| {
+            std::fs::copy(&pattern, &path).with_context(|| format!("write {}", path.display()))?;
+            Ok((path, pattern.clone()))
+        };
+        missing.map(copy).collect()
+    }
+
     /// One stage's configuration, checked against the app's own type.
     pub(crate) fn content(&self, stage: &str) -> Result<Value> {
         let path = self.content_file(stage);

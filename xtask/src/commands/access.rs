@@ -31,7 +31,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let mut project = Project::open(ui, common, None).await?;
     let aws = project.connect().await?;
     let mut declaration = project.declaration().await?;
-    declaration.identity_center = project.identity_center(&aws, true).await?;
+    declaration.identity_center = project.identity_center(&aws).await?;
     let center = instance(&aws, Instant::now()).await?;
     let mut matrix = Matrix::declared(&project.config);
     let (e, declared) = project.wanted(&declaration);
@@ -45,7 +45,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     match common.json {
         true => ui.json(&matrix.rows()),
-        false => ui.result(matrix.text()),
+        false => ui.result(matrix.text() + &project.about(declaration.identity_center)),
     }
     Ok(ExitCode::from(DONE))
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::Common;
 use crate::aws::Aws;
 use crate::config::{Config, FILE};
-use crate::environment::{self, Declared, Switch};
+use crate::environment::{Declaration, Declared, Switch};
 use crate::estimate;
 use crate::graph::Shape;
 use crate::image::BuilderKind;
@@ -53,7 +53,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let mut project = Project::open(ui, common, Some(&arguments.answers)).await?;
     let aws = project.connect().await?;
     let mut declaration = project.declaration_to_build(arguments.builder).await?;
-    declaration.identity_center = match project.identity_center(&aws, !arguments.wait).await? {
+    declaration.identity_center = match project.identity_center(&aws).await? {
         Switch::Off if arguments.wait && project.config.organization => Switch::Awaited,
         found => found,
     };
@@ -65,16 +65,11 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     if arguments.prune {
         let orphans = orphans::find(&aws, &project.config, &declared.center, &plan, since).await?;
-        environment::retire(&mut e, &declaration, &orphans);
+        orphans.retire(&mut e, &declaration);
         plan = project.look(&e, &aws, &arguments.adopt).await?;
     }
-    ui.say(text::plan(&plan, ui.verbose));
-    // A group that never comes is known before anything is done.
-    for group in declared.people.iter().flat_map(|people| &people.groups) {
-        if let Some(Judgement::Failed(failure)) = plan.of(group) {
-            bail!("{failure}");
-        }
-    }
+    ui.say(text::plan(&plan, ui.verbose) + &project.about(declaration.identity_center));
+    groups_are_there(&plan, &declared)?;
     if project.stop.is_stopped() {
         return Ok(ExitCode::from(INTERRUPTED));
     }
@@ -91,14 +86,10 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     project.remember_profile_names()?;
     let absent = matches!(plan.of(&declared.center.image), Some(Judgement::Create | Judgement::After(_)));
-    // It needs no account to be built: what fails here fails again, and is told, at its turn.
-    let meter = |what: &str, done, total| (aws.meter.borrow())(what, done, total);
-    let build =
-        async { if absent { declaration.image.made(&building(&meter)).await.map(drop) } else { Ok(()) } };
-    let done = match select(pin!(project.reconcile(&e, &aws, &arguments.adopt)), pin!(build)).await {
-        // Nobody needs it any more.
-        Either::Left((done, _unfinished)) => done?,
-        Either::Right((_built, reconcile)) => reconcile.await?,
+    let reconcile = project.reconcile(&e, &aws, &arguments.adopt);
+    let done = match absent {
+        true => beside(reconcile, build(&aws, &declaration)).await?,
+        false => reconcile.await?,
     };
     let status = project.end(&done);
     remember(&project, declared.center.identity_center.and_then(|it| done.learned(&it)))?;
@@ -112,6 +103,30 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         ui.json(&serde_json::json!({"stage": stage, "url": url}));
     }
     Ok(status)
+}
+
+/// A group that never comes is known before anything is done.
+fn groups_are_there(plan: &Plan, declared: &Declared) -> Result<()> {
+    for group in declared.people.iter().flat_map(|people| &people.groups) {
+        if let Some(Judgement::Failed(failure)) = plan.of(group) {
+            bail!("{failure}");
+        }
+    }
+    Ok(())
+}
+
+/// Builds the image, which needs no account. What fails here fails again, and is told, at its turn.
+async fn build(aws: &Aws, declaration: &Declaration) {
+    let meter = |what: &str, done, total| (aws.meter.borrow())(what, done, total);
+    declaration.image.made(&building(&meter)).await.ok();
+}
+
+/// What the first comes to, while the second goes on: nobody needs the second when the first has ended.
+async fn beside<T>(first: impl Future<Output = T>, second: impl Future) -> T {
+    match select(pin!(first), pin!(second)).await {
+        Either::Left((ended, _)) => ended,
+        Either::Right((_, first)) => first.await,
+    }
 }
 
 /// A yes; where stages go of which nobody knows any more whether they were protected, the project's name.

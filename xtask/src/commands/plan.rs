@@ -25,7 +25,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let mut project = Project::open(ui, common, None).await?;
     let aws = project.connect().await?;
     let mut declaration = project.declaration().await?;
-    declaration.identity_center = project.identity_center(&aws, true).await?;
+    declaration.identity_center = project.identity_center(&aws).await?;
     let since = Instant::now();
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &arguments.adopt).await?;
@@ -34,7 +34,10 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         true => {
             ui.json(&plan.lines.iter().chain(orphaned.iter().flat_map(|it| &it.lines)).collect::<Vec<_>>())
         }
-        false => ui.result(text::plan(&plan, ui.verbose) + &text::orphaned(orphaned.as_ref())),
+        false => {
+            let end = text::orphaned(orphaned.as_ref()) + &project.about(declaration.identity_center);
+            ui.result(text::plan(&plan, ui.verbose) + &end);
+        }
     }
     Ok(ExitCode::from(plan.exit_status(arguments.check)))
 }

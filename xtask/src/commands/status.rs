@@ -25,7 +25,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let mut project = Project::open(ui, common, None).await?;
     let aws = project.connect().await?;
     let mut declaration = project.declaration().await?;
-    declaration.identity_center = project.identity_center(&aws, false).await?;
+    declaration.identity_center = project.identity_center(&aws).await?;
     let (e, declared) = project.wanted(&declaration);
     let since = Instant::now();
     let plan = project.look(&e, &aws, &[]).await?;

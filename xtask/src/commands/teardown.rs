@@ -34,7 +34,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let aws = project.connect().await?;
     let mut declaration = project.declaration().await?;
     declaration.close_accounts = arguments.close_accounts;
-    declaration.identity_center = project.identity_center(&aws, false).await?;
+    declaration.identity_center = project.identity_center(&aws).await?;
     let e = retired(&project, &aws, &declaration, arguments.orphans).await?;
     let plan = project.look(&e, &aws, &[]).await?;
     ui.say(text::plan(&plan, ui.verbose));
@@ -72,7 +72,7 @@ async fn retired(
     if !only_orphans {
         e.retire(|e| drop(declare(e, declaration)));
     }
-    environment::retire(&mut e, declaration, &orphans);
+    orphans.retire(&mut e, declaration);
     Ok(e)
 }
 

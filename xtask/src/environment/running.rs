@@ -14,9 +14,8 @@ struct Part<'a> {
     mark: Mark,
 }
 
-/// What both platforms' services need beside their own roles.
+/// What a service needs that is the same on every platform.
 struct Needs {
-    task_role: Key<Role>,
     variables: Vec<(String, Input<String>)>,
     log_group: Key<LogGroup>,
     after: Vec<Node>,
@@ -30,28 +29,48 @@ pub(super) fn running(
     lives_in: &config::Account,
     environment: Key<ConfigurationEnvironment>,
 ) -> Running {
-    let account = account(e, from, lives_in, center.workloads, Some(&stage.name));
-    machine::profile(e, from, lives_in, account);
-    let part = Part { from, center, stage, account, mark: from.mark(Some(&stage.name)) };
+    let part = Part::new(e, from, center, stage, lives_in);
     let needs = part.needs(e, environment);
-    let service = match stage.platform {
-        Platform::EcsExpress => Service::Express(part.express(e, needs)),
-        Platform::AppRunner => Service::AppRunner(part.app_runner(e, needs)),
-    };
+    let service = part.service(e, needs);
     let runs = match &service {
         Service::Express(key) => key.learns(|service| service.image.clone()),
         Service::AppRunner(key) => key.learns(|service| service.image.clone()),
     };
     e.add(LiveTag { repository: center.repository, stage: stage.name.clone(), runs });
-    Running { account, service }
+    Running { account: part.account, service }
 }
 
-impl Part<'_> {
+/// Declares that the service of a stage and the roles of its platform should no longer exist.
+pub(super) fn retire(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    center: &Center,
+    stage: &config::Stage,
+    lives_in: &config::Account,
+    environment: Key<ConfigurationEnvironment>,
+) {
+    let part = e.using(|e| Part::new(e, from, center, stage, lives_in));
+    let needs = e.using(|e| part.needs(e, environment));
+    e.retire(|e| part.service(e, needs));
+}
+
+impl<'a> Part<'a> {
+    fn new(
+        e: &mut Environment<Aws>,
+        from: &'a Declaration,
+        center: &'a Center,
+        stage: &'a config::Stage,
+        lives_in: &config::Account,
+    ) -> Self {
+        let account = account(e, from, lives_in, center.workloads, Some(&stage.name));
+        machine::profile(e, from, lives_in, account);
+        Self { from, center, stage, account, mark: from.mark(Some(&stage.name)) }
+    }
+
     fn needs(&self, e: &mut Environment<Aws>, environment: Key<ConfigurationEnvironment>) -> Needs {
         let names = self.from.names();
         let configuration = self.configuration(e, environment);
         let read_role = self.read_role(e, environment);
-        let task_role = self.task_role(e);
         let name = names.log_group(&self.stage.name);
         let log_group =
             e.add(LogGroup { account: self.account, mark: self.mark.clone(), name, days: LOG_DAYS });
@@ -62,7 +81,15 @@ impl Part<'_> {
             ("APPCONFIGREADROLE".to_owned(), read_role.learns(|role| role.arn.clone())),
         ];
         let after = vec![configuration.node(), self.center.repository_policy.node(), log_group.node()];
-        Needs { task_role, variables, log_group, after }
+        Needs { variables, log_group, after }
+    }
+
+    /// The service of the stage's platform, with the platform's roles.
+    fn service(&self, e: &mut Environment<Aws>, needs: Needs) -> Service {
+        match self.stage.platform {
+            Platform::EcsExpress => Service::Express(self.express(e, needs)),
+            Platform::AppRunner => Service::AppRunner(self.app_runner(e, needs)),
+        }
     }
 
     fn configuration(
@@ -105,6 +132,7 @@ impl Part<'_> {
 
     fn express(&self, e: &mut Environment<Aws>, needs: Needs) -> Key<ExpressService> {
         let (from, names, stage) = (self.from, self.from.names(), self.stage);
+        let task_role = self.task_role(e);
         let trust = from.of_account(self.account, &policy::EXECUTION_ROLE_TRUST);
         let execution_role =
             self.service_role(e, names.execution_role(), trust, "AmazonECSTaskExecutionRolePolicy");
@@ -118,7 +146,7 @@ impl Part<'_> {
             image: self.center.image,
             execution_role,
             infrastructure_role,
-            task_role: needs.task_role,
+            task_role,
             log_group: needs.log_group,
             environment: needs.variables,
             port: PORT,
@@ -134,6 +162,7 @@ impl Part<'_> {
 
     fn app_runner(&self, e: &mut Environment<Aws>, needs: Needs) -> Key<AppRunnerService> {
         let names = self.from.names();
+        let task_role = self.task_role(e);
         let trust = self.from.fixed(&policy::ACCESS_ROLE_TRUST);
         let access_role =
             self.service_role(e, names.access_role(), trust, "AWSAppRunnerServicePolicyForECRAccess");
@@ -143,7 +172,7 @@ impl Part<'_> {
             name: names.service(),
             image: self.center.image,
             access_role,
-            task_role: needs.task_role,
+            task_role,
             environment: needs.variables,
             port: PORT,
             size: self.stage.size,

@@ -371,6 +371,21 @@ pub(crate) async fn strays(aws: &Aws, config: &Config, since: Instant) -> Result
     Ok(strays)
 }
 
+/// The id of a declared account, if it is there.
+pub(crate) async fn id_of(
+    aws: &Aws,
+    config: &Config,
+    declared: &config::Account,
+    since: Instant,
+) -> Result<Option<String>> {
+    let Some(email) = declared.email.as_ref().filter(|_| declared.id.is_none() && config.organization) else {
+        return Ok(declared.id.clone());
+    };
+    let found = accounts(aws, since).await?;
+    let active = |account: &&Found| account.state() == Some(&AccountState::Active) && has(account, email);
+    Ok(found.iter().find(active).and_then(|account| account.id().map(str::to_owned)))
+}
+
 /// Another project that has an account for what this one calls `label`, where this one has none.
 pub(crate) async fn namesake(aws: &Aws, project: &str, label: &str) -> Result<Option<String>> {
     let ending = format!("-{label}");

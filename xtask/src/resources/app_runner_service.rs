@@ -68,7 +68,7 @@ impl Resource for AppRunnerService {
     type World = Aws;
     type Owned = Owned;
     type Learned = Learned;
-    const KIND: &'static str = "service";
+    const KIND: &'static str = "App Runner service";
 
     fn name(&self) -> String {
         self.name.clone()

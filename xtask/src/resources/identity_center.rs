@@ -93,9 +93,15 @@ impl Resource for IdentityCenter {
 /// What to do where there is no instance.
 pub(crate) fn how_to_switch_on(region: &str) -> String {
     format!(
-        "Identity Center is not switched on, and no API can: sign in to the management account, open \
-         https://{region}.console.aws.amazon.com/singlesignon/home?region={region} and choose Enable"
+        "Identity Center is not switched on, and no API can: sign in to the management account, open {} and choose \
+         Enable",
+        console(region)
     )
+}
+
+/// Where somebody switches it on.
+pub(crate) fn console(region: &str) -> String {
+    format!("https://{region}.console.aws.amazon.com/singlesignon/home?region={region}")
 }
 
 /// The instance that belongs to the caller's account and can be used, wherever it is.

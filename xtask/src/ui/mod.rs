@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
+use crate::aws::remedy;
 use crate::config::Faults;
 use crate::report;
 use prompts::{Interrupted, Person, Prompter};
@@ -102,13 +103,17 @@ impl Ui {
 
     /// Says why a command failed, and what to do, once. Gives the exit status.
     pub(crate) fn fail(&self, error: &anyhow::Error) -> ExitCode {
-        self.json(&serde_json::json!({"error": format!("{error:#}")}));
+        let remedy = remedy(error);
+        self.json(&serde_json::json!({"error": format!("{error:#}"), "remedy": remedy}));
         if let Some(faults) = error.downcast_ref::<Faults>().filter(|_| self.style == Style::Rich) {
             let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             self.say(faults.picture(colour, 100));
             return ExitCode::from(report::FAILED);
         }
         self.say(format_args!("error: {error:#}"));
+        if let Some(remedy) = remedy {
+            self.say(format_args!("\n{remedy}"));
+        }
         match error.is::<Interrupted>() {
             true => ExitCode::from(report::INTERRUPTED),
             false => ExitCode::from(report::FAILED),

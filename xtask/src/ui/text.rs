@@ -1,10 +1,12 @@
 //! Plans and outcomes as text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::aws::remedy;
 use crate::diff::Difference;
+use crate::estimate;
 use crate::graph::Label;
 use crate::report::{Act, Done, Judgement, Line, Outcome, Plan};
 
@@ -74,7 +76,9 @@ fn judged(line: &Line<Judgement>) -> String {
         Judgement::Failed(failure) => ('!', failure.to_string()),
         Judgement::Interrupted => ('!', "interrupted".to_owned()),
     };
-    format!("  {sign} {:<46} {note}", short(&line.label))
+    let costs = estimate::costs(line.label.kind).filter(|_| line.wanted && sign == '+');
+    let costs = costs.map_or_else(String::new, |costs| format!(", about {costs:.0} USD a month"));
+    format!("  {sign} {:<46} {note}{costs}", short(&line.label))
 }
 
 fn changed(differences: &[Difference]) -> String {
@@ -117,10 +121,19 @@ fn counts(plan: &Plan) -> String {
 /// What was done, and everything that was not, with why.
 pub(crate) fn done(done: &Done) -> String {
     let lines = done.lines.iter().filter_map(ended).collect::<Vec<_>>().join("\n");
+    let remedies: BTreeSet<&str> = done.lines.iter().filter_map(|line| remedy_of(&line.result)).collect();
+    let lines = remedies.iter().fold(lines, |lines, remedy| lines + "\n\n" + remedy);
     let did = done.count(|o| matches!(o, Outcome::Did(_)));
     let same = done.count(|o| matches!(o, Outcome::Same | Outcome::Absent));
     let end = format!("{did} done, {same} as they were");
     if lines.is_empty() { end } else { format!("{lines}\n\n{end}") }
+}
+
+fn remedy_of(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Failed(failure) => remedy(&failure.0),
+        _ => None,
+    }
 }
 
 fn ended(line: &Line<Outcome>) -> Option<String> {

@@ -74,7 +74,7 @@ async fn root_a_member_account_and_nobody_at_all_are_refused_before_anything_is_
 
     let refused = world.xtask_as(&["bootstrap", "--yes"], "AKIAIOSFODNN7EXAMPLE", "nonsense").await;
     assert_eq!(refused.status, 1);
-    refused.says("InvalidClientTokenId");
+    refused.says("InvalidClientTokenId").says("choose with `--profile`");
 
     world.write("foothold.toml", &format!("{FOOTHOLD}\n[management]\naccount_id = \"123456789012\"\n"));
     let refused = world.xtask(&["bootstrap", "--yes"]).await;

@@ -111,3 +111,28 @@ async fn accounts_that_exist_are_used_and_stay_as_they_are() {
     assert_eq!(world.snapshot()["organizations"], before);
     world.xtask(&["plan"]).await.good().says("to create");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_changes_its_platform_goes_on_running_on_the_old_one_until_told_otherwise() {
+    let world = world::start_with(|options| {
+        options.settings.app_runner_customers = vec!["aws+listservices-dev@example.com".to_owned()];
+    })
+    .await;
+    world.write("foothold.toml", &FOOTHOLD.replace("[config]", "platform = \"app-runner\"\n\n[config]"));
+    let old = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    world.write("foothold.toml", FOOTHOLD);
+    let new = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    assert_ne!(old, new);
+    assert_eq!((get(&old).await.0, get(&new).await.0), (200, 200));
+    let plan = world.xtask(&["plan", "--check"]).await.good();
+    let plan = plan.says("No longer in foothold.toml").says("- App Runner service ListServices");
+    assert!(!plan.stdout.contains("- configuration"), "{}", plan.stdout);
+
+    world.xtask(&["teardown", "--orphans", "--confirm", "ListServices"]).await.good();
+    assert_ne!(get(&old).await.0, 200);
+    assert_eq!(get(&new).await.0, 200);
+    let plan = world.xtask(&["plan", "--check"]).await.good();
+    assert!(!plan.stdout.contains("No longer in foothold.toml"), "{}", plan.stdout);
+    world.xtask(&["teardown", "--yes"]).await.good();
+    world.xtask(&["plan"]).await.good().says("to create");
+}
