@@ -1,5 +1,6 @@
 //! What AWS does not give: time, faults, the record, snapshots. Under `/_sandbox/`, loopback only, unsigned.
 
+use crate::durations;
 use crate::faults::Rule;
 use crate::latency::Latency;
 use crate::runtime;
@@ -46,6 +47,13 @@ fn act(shared: &Shared, path: &str, method: &str, body: &[u8]) -> Result<Value> 
                 serde_json::from_value(parse(body)?["profile"].clone()).context("read profile")?;
             *shared.latency.lock().unwrap_or_else(PoisonError::into_inner) = profile;
             Ok(status(shared))
+        }
+        ("GET", "durations") => {
+            let declared = durations::declared(&shared.world().settings);
+            Ok(declared
+                .into_iter()
+                .map(|(operation, seconds)| (operation.to_owned(), json!(seconds)))
+                .collect())
         }
         ("GET", "requests") => Ok(json!(shared.recorder.all())),
         ("DELETE", "requests") => {

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod call;
 pub mod clock;
 pub mod control;
+pub mod durations;
 pub mod fault;
 pub mod faults;
 pub mod held;

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::config::{Config, FILE};
+use crate::content::Schema;
 use crate::{policy, profiles};
 
 /// The directories and files that a command reads and writes.
@@ -86,8 +87,9 @@ impl Workspace {
 
     /// The configuration of every stage that has an account. A missing or broken file is an error that names all.
     pub(crate) fn contents(&self, config: &Config) -> Result<Vec<(String, Value)>> {
+        let schema = Schema::read(&self.configurations.join("schema.json"))?;
         let running = config.stages.iter().filter(|stage| stage.account.is_some());
-        let read = running.map(|stage| (stage.name.clone(), self.content(&stage.name)));
+        let read = running.map(|stage| (stage.name.clone(), self.content(&stage.name, &schema)));
         let (good, bad): (Vec<_>, Vec<_>) = read.partition(|(_, content)| content.is_ok());
         if !bad.is_empty() {
             let said: Vec<String> =
@@ -115,17 +117,16 @@ impl Workspace {
         missing.map(copy).collect()
     }
 
-    /// One stage's configuration, checked against the app's own type.
-    pub(crate) fn content(&self, stage: &str) -> Result<Value> {
+    /// One stage's configuration, checked against the schema and the app's own type.
+    fn content(&self, stage: &str, schema: &Schema) -> Result<Value> {
         let path = self.content_file(stage);
-        let bytes = std::fs::read(&path).with_context(|| {
+        let text = std::fs::read_to_string(&path).with_context(|| {
             format!(
                 "read {}: a stage that runs needs its configuration; copy another stage's file",
                 path.display()
             )
         })?;
-        settings::Settings::parse(&bytes).map_err(|e| anyhow::anyhow!("read {}: {e}", path.display()))?;
-        serde_json::from_slice(&bytes).with_context(|| format!("read {}", path.display()))
+        schema.check(&text).with_context(|| format!("read {}", path.display()))
     }
 
     pub(crate) fn content_file(&self, stage: &str) -> PathBuf {

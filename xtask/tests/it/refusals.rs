@@ -81,3 +81,65 @@ async fn root_a_member_account_and_nobody_at_all_are_refused_before_anything_is_
     assert_eq!(refused.status, 1);
     refused.says("the management account is 123456789012, and these credentials are of account 999999999999");
 }
+
+/// A faulty `foothold.toml`, and what is said of each fault, with its line.
+const FAULTY: &str = "name = \"List Services\"
+region = \"eu-west-7\"
+email = \"aws+{name}-{account}\"
+plattform = \"ecs-express\"
+
+[config]
+account_id = \"11111111111\"
+
+[[stage]]
+name = \"development\"
+account = \"dev\"
+protected = \"yes\"
+
+[[stage]]
+name = \"development\"
+account = \"dev\"
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_the_files_is_told_in_one_run_before_any_call() {
+    let world = world::start().await;
+    let refused = async |said: &[&str]| {
+        let (refused, requests) = world.requests_of(world.xtask(&["bootstrap", "--yes"])).await;
+        assert_eq!(refused.status, 1, "{refused:?}");
+        said.iter().fold(refused, |refused, words| refused.says(words));
+        assert_eq!(requests.len(), 0, "{requests:?}");
+    };
+    world.write("foothold.toml", FAULTY);
+    refused(&[
+        "foothold.toml:1",
+        "foothold.toml:2",
+        "eu-west-",
+        "foothold.toml:4",
+        "platform",
+        "foothold.toml:7",
+    ])
+    .await;
+    refused(&["12 digits", "foothold.toml:12", "protected", "foothold.toml:15", "development"]).await;
+    world.write("foothold.toml", "");
+    refused(&["foothold.toml:1:1", "the file is empty"]).await;
+    std::fs::write(world.file("foothold.toml"), b"name = \"\xff\xfe\"\n").expect("a file that is no text");
+    refused(&["foothold.toml", "UTF-8"]).await;
+
+    world.write("foothold.toml", FOOTHOLD);
+    let (role, configuration) = ("policies/read-role.json", "app/config/development.json");
+    let (good_role, good_configuration) = (world.read(role), world.read(configuration));
+    world.write(role, &good_role.replace("{{region}}", "{{planet}}"));
+    world.write("policies/nobody.json", "{}");
+    refused(&["read-role.json", "planet", "nobody.json"]).await;
+    world.write(role, "{");
+    refused(&["read-role.json"]).await;
+    world.write(role, &good_role);
+    std::fs::remove_file(world.file("policies/nobody.json")).expect("a file to remove");
+    world.write(configuration, "{\"boolEnableLimitResults\": \"yes\"}");
+    refused(&["development.json", "boolEnableLimitResults"]).await;
+    world.write(configuration, &good_configuration);
+    let nowhere = world.xtask(&["deploy", "--stage", "testing", "--yes"]).await;
+    assert_eq!(nowhere.status, 1, "{nowhere:?}");
+    nowhere.says("testing").says("account");
+}

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// AWS seconds until a deployment that was asked for shows its first percentage.
-const START: f64 = 3.0;
+pub(crate) const START: f64 = 3.0;
 /// AWS seconds that a rollback takes.
 const ROLLBACK: f64 = 10.0;
 /// AWS seconds within which a complete deployment can be reverted.

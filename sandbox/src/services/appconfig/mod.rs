@@ -5,6 +5,7 @@
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
 use crate::services::tags::{self, Tags};
+pub(crate) use deployments::START;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ use crate::call::{Answer, Call};
 use crate::clock::Time;
 use crate::fault::Fault;
 use crate::world::World;
+pub(crate) use operation::DEPLOY;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

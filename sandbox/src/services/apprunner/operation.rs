@@ -8,7 +8,7 @@ use crate::world::World;
 use serde_json::Value;
 
 /// Seconds that AWS takes.
-const DEPLOY: f64 = 120.0;
+pub(crate) const DEPLOY: f64 = 120.0;
 const STOP: f64 = 30.0;
 const REMEMBERED: f64 = 3600.0;
 

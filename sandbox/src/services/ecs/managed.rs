@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// Seconds that AWS takes.
-const PROVISION: f64 = 120.0;
+pub(crate) const PROVISION: f64 = 120.0;
 const REMOVE: f64 = 120.0;
 
 /// The state of what was made for one revision.

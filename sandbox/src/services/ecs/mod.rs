@@ -8,6 +8,8 @@ use crate::clock::Time;
 use crate::fault::Fault;
 use crate::services::iam;
 use crate::world::World;
+pub(crate) use managed::PROVISION;
+pub(crate) use rollout::BAKE;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Seconds that AWS takes.
-const BAKE: f64 = 180.0;
+pub(crate) const BAKE: f64 = 180.0;
 const PERIOD: f64 = 60.0;
 const BACKOFF: f64 = 10.0;
 const DRAIN: f64 = 45.0;

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 5;
 /// Seconds after CreateAccount in which the tree of units cannot be changed.
 const CHANGING: f64 = 2.0;
 /// Seconds after SUCCEEDED until the account's access role is made.
-const ROLE_DELAY: f64 = 5.0;
+pub(crate) const ROLE_DELAY: f64 = 5.0;
 /// A creation that fails takes this part of one that succeeds.
 const FAILING: f64 = 0.25;
 

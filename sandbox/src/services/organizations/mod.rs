@@ -6,6 +6,7 @@ use crate::call::{Answer, Call};
 use crate::clock::Time;
 use crate::fault::Fault;
 use crate::world::World;
+pub(crate) use creation::ROLE_DELAY;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -1,5 +1,7 @@
 //! `cargo xtask bench bootstrap`
 
+mod critical_path;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -47,10 +49,17 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let (sandbox, program) = (build(ui).await?, program(ui).await?);
     let few = measure(&sandbox, &program, FEW).await?;
     let many = measure(&sandbox, &program, arguments.stages).await?;
+    let (wall, path) = critical_path::measure(&sandbox, &program, FEW).await?;
     let further = (many.reads - few.reads) as f64 / (arguments.stages - FEW) as f64;
     let each = |it: &Measured| format!("{:.1}", it.reads as f64 / it.resources as f64);
     let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
     let figures = [
+        Figure::new(
+            &format!("bootstrap of {FEW} stages in AWS's time, and its critical path"),
+            format!("{wall:.0} s, {path:.0} s"),
+            "-",
+        ),
+        Figure::new("wall time over critical path", format!("{:.2}", wall / path), "1.1"),
         Figure::new(&format!("bootstrap of {FEW} stages, at 600 times AWS's pace"), seconds(few.first), "-"),
         Figure::new("again, with nothing to do", seconds(few.again), "1 s"),
         Figure::new("writes of that", few.writes, "0"),
@@ -68,7 +77,21 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
 }
 
 async fn measure(sandbox: &Path, program: &Path, stages: usize) -> Result<Measured> {
-    let world = World::start(sandbox, &["--scale", "600"]).await?;
+    let world = prepared(sandbox, stages, 600.0).await?;
+    let first = bootstrap(&world, program, 0.02).await?;
+    world.control(Method::DELETE, "requests", None).await?;
+    let again = bootstrap(&world, program, 0.02).await?;
+    let operations: Vec<String> =
+        ours(&world).await?.iter().map(|it| text(it, "operation").to_owned()).collect();
+    let reads = operations.iter().filter(|it| reads(it)).count();
+    let plan = world.good(&["plan", "--json"]).await?;
+    let lines: Vec<Value> = serde_json::from_str(&plan).context("read the plan")?;
+    Ok(Measured { first, again, resources: lines.len(), reads, writes: operations.len() - reads })
+}
+
+/// An empty AWS with usual round trips, this many times faster, and a workspace of so many stages that run.
+async fn prepared(sandbox: &Path, stages: usize, scale: f64) -> Result<World> {
+    let world = World::start(sandbox, &["--scale", &scale.to_string()]).await?;
     world.control(Method::POST, "settings", Some(json!({"account_quota": stages + 5}))).await?;
     world.control(Method::POST, "latency", Some(json!({"profile": "realistic"}))).await?;
     std::fs::write(world.file("foothold.toml"), declaration(stages)).context("write foothold.toml")?;
@@ -76,17 +99,14 @@ async fn measure(sandbox: &Path, program: &Path, stages: usize) -> Result<Measur
     for stage in 0..stages {
         std::fs::write(world.file(&format!("app/config/stage{stage}.json")), &content)?;
     }
-    let first = bootstrap(&world, program).await?;
-    world.control(Method::DELETE, "requests", None).await?;
-    let again = bootstrap(&world, program).await?;
+    Ok(world)
+}
+
+/// What the sandbox's record has of this program.
+async fn ours(world: &World) -> Result<Vec<Value>> {
     let record = world.control(Method::GET, "requests", None).await?;
-    let ours =
-        record.as_array().into_iter().flatten().filter(|it| text(it, "user_agent").contains("app/foothold"));
-    let operations: Vec<&str> = ours.map(|it| text(it, "operation")).collect();
-    let reads = operations.iter().filter(|it| reads(it)).count();
-    let plan = world.good(&["plan", "--json"]).await?;
-    let lines: Vec<Value> = serde_json::from_str(&plan).context("read the plan")?;
-    Ok(Measured { first, again, resources: lines.len(), reads, writes: operations.len() - reads })
+    let is_ours = |it: &Value| text(it, "user_agent").contains("app/foothold");
+    Ok(record.as_array().into_iter().flatten().filter(|it| is_ours(it)).cloned().collect())
 }
 
 fn declaration(stages: usize) -> String {
@@ -101,9 +121,9 @@ fn declaration(stages: usize) -> String {
     text
 }
 
-async fn bootstrap(world: &World, program: &Path) -> Result<Duration> {
-    let (program, begun) = (program.display().to_string(), Instant::now());
-    world.good(&["bootstrap", "--yes", "--pace", "0.02", "--binary", &program]).await?;
+async fn bootstrap(world: &World, program: &Path, pace: f64) -> Result<Duration> {
+    let (program, pace, begun) = (program.display().to_string(), pace.to_string(), Instant::now());
+    world.good(&["bootstrap", "--yes", "--pace", &pace, "--binary", &program]).await?;
     Ok(begun.elapsed())
 }
 
