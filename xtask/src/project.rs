@@ -46,23 +46,38 @@ pub(crate) struct Project<'u> {
 impl<'u> Project<'u> {
     /// Reads and checks everything, starting a sandbox if one is asked for. Without `foothold.toml` it asks.
     pub(crate) async fn open(ui: &'u Ui, common: &Common, answers: Option<&Answers>) -> Result<Self> {
-        Self::start(ui, common, answers, true).await
+        let read = |workspace: &Workspace| read_config(ui, common, workspace, answers);
+        Self::start(ui, common, read, true).await
+    }
+
+    /// The same for those who look around before there is anything: without `foothold.toml`, with what it would say.
+    pub(crate) async fn look_around(ui: &'u Ui, common: &Common) -> Result<Self> {
+        let read = |workspace: &Workspace| match workspace.foothold.exists() {
+            true => Config::load(&workspace.foothold),
+            false => interview::imagined(&Surroundings::look(common.sandbox)),
+        };
+        Self::start(ui, common, read, true).await
     }
 
     /// The same for what must work in an emergency: a policy or another stage's file that is broken stands in nobody's
     /// way. Goes with [`Self::declaration_anyway`].
     pub(crate) async fn open_anyway(ui: &'u Ui, common: &Common) -> Result<Self> {
-        Self::start(ui, common, None, false).await
+        Self::start(ui, common, |workspace| Config::load(&workspace.foothold), false).await
     }
 
-    async fn start(ui: &'u Ui, common: &Common, answers: Option<&Answers>, checked: bool) -> Result<Self> {
+    async fn start(
+        ui: &'u Ui,
+        common: &Common,
+        read: impl FnOnce(&Workspace) -> Result<Config>,
+        checked: bool,
+    ) -> Result<Self> {
         let stop = stop_on_signals()?;
         let mut workspace = Workspace::find()?;
         if common.sandbox {
             workspace = workspace.sandboxed()?;
         }
         let new = !workspace.foothold.exists();
-        let config = read_config(ui, common, &workspace, answers)?;
+        let config = read(&workspace)?;
         if checked {
             policy::check(&workspace.policies, &config.people.documents())?;
             workspace.contents(&config)?;

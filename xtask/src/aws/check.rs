@@ -1,8 +1,11 @@
 //! What would stop a bootstrap in AWS, each with its remedy.
 
+use tokio::time::Instant;
+
 use super::{Aws, explain};
 use crate::commands::doctor::Finding;
 use crate::config::{self, Config, Platform};
+use crate::resources::identity_center::{console, instance};
 
 /// Everything that can be asked without changing anything.
 pub(crate) async fn all(aws: &Aws, config: &Config) -> Vec<Finding> {
@@ -10,6 +13,7 @@ pub(crate) async fn all(aws: &Aws, config: &Config) -> Vec<Finding> {
     if config.organization {
         findings.push(organization(aws).await);
         findings.push(accounts(aws, config).await);
+        findings.push(identity_center(aws, config).await);
     }
     findings.extend(app_runner(config));
     findings
@@ -110,6 +114,22 @@ async fn accounts(aws: &Aws, config: &Config) -> Finding {
             format!("{note}: ask for more in the console, Service Quotas, AWS Organizations"),
         ),
         false => Finding::good(what, note),
+    }
+}
+
+/// Good either way: everything but people's access goes without it.
+async fn identity_center(aws: &Aws, config: &Config) -> Finding {
+    let what = "Identity Center";
+    match instance(aws, Instant::now()).await {
+        Ok(Some(found)) => Finding::good(what, format!("{} in {}", found.start_url, found.region)),
+        Ok(None) => Finding::good(
+            what,
+            format!(
+                "off; for people's access, in the management account: {}, Enable",
+                console(&config.region)
+            ),
+        ),
+        Err(error) => Finding::bad(what, format!("{error:#}: allow sso:ListInstances")),
     }
 }
 

@@ -41,9 +41,9 @@ impl Finding {
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let mut findings = vec![tools(arguments.builder).await];
-    match Project::open(ui, common, None).await {
+    match Project::look_around(ui, common).await {
         Ok(project) => {
-            findings.push(Finding::good("foothold.toml", project.workspace.foothold.display().to_string()));
+            findings.push(Finding::good("foothold.toml", file(&project)));
             findings.extend(cloud(&project).await);
         }
         Err(error) => findings.push(Finding::bad("foothold.toml", format!("{error:#}"))),
@@ -53,6 +53,14 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         false => findings.iter().for_each(|finding| ui.result(line(finding))),
     }
     Ok(if findings.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn file(project: &Project) -> String {
+    let file = &project.workspace.foothold;
+    match file.exists() {
+        true => file.display().to_string(),
+        false => "none yet: bootstrap asks, and writes it".to_owned(),
+    }
 }
 
 async fn tools(builder: Option<BuilderKind>) -> Finding {

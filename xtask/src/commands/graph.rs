@@ -1,5 +1,6 @@
 //! `cargo xtask graph`
 
+use std::cmp::Ordering;
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use crate::environment::Switch;
 use crate::graph::{Node, Shape};
 use crate::project::Project;
 use crate::ui::Ui;
+use crate::ui::text::group;
 
 /// Print the environment as a picture: what is declared, and what needs what. Asks AWS nothing.
 #[derive(Args)]
@@ -30,7 +32,10 @@ enum Format {
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let project = Project::read(ui, common)?;
     let mut declaration = project.declaration().await?;
-    declaration.identity_center = Switch::On;
+    // Once it was seen, its address is in foothold.toml.
+    if project.config.identity_center.is_some() {
+        declaration.identity_center = Switch::On;
+    }
     let (e, _) = project.wanted(&declaration);
     ui.result(match arguments.format {
         Format::Mermaid => mermaid(&e.shape),
@@ -56,17 +61,38 @@ fn reaches(shape: &Shape, from: Node, to: Node) -> bool {
     shape.needs(from).any(|need| need == to || reaches(shape, need, to))
 }
 
-fn name(shape: &Shape, Node(index): Node) -> (&'static str, &str) {
-    let label = &shape.entries[index].label;
+fn name(shape: &Shape, node: Node) -> (&'static str, &str) {
+    let label = shape.label(node);
     (label.kind, &label.name)
+}
+
+/// The accounts and what is in each, in their order.
+fn groups(shape: &Shape) -> Vec<(String, Vec<Node>)> {
+    let mut groups: Vec<(String, Vec<Node>)> = Vec::new();
+    for node in shape.nodes() {
+        // An account heads what is in it.
+        let label = shape.label(node);
+        let group = if label.kind == "account" { format!("Account {}", label.name) } else { group(label) };
+        match groups.iter_mut().find(|(name, _)| *name == group) {
+            Some((_, nodes)) => nodes.push(node),
+            None => groups.push((group, vec![node])),
+        }
+    }
+    // Lines between accounts would cross it.
+    groups.sort_by_key(|(_, nodes)| shape.label(nodes[0]).kind == "profile");
+    groups
 }
 
 fn mermaid(shape: &Shape) -> String {
     let mut text = "flowchart LR\n".to_owned();
-    for node in shape.nodes() {
-        let (kind, name) = name(shape, node);
-        // Writing to a string does not fail.
-        writeln!(text, "  n{}[\"{kind}<br/>{name}\"]", node.0).ok();
+    // Writing to a string does not fail.
+    for (index, (group, nodes)) in groups(shape).iter().enumerate() {
+        writeln!(text, "  subgraph g{index}[\"{group}\"]").ok();
+        for node in nodes {
+            let (kind, name) = name(shape, *node);
+            writeln!(text, "    n{}[\"{kind}<br/>{name}\"]", node.0).ok();
+        }
+        writeln!(text, "  end").ok();
     }
     for (node, need) in edges(shape) {
         writeln!(text, "  n{} --> n{}", need.0, node.0).ok();
@@ -76,9 +102,13 @@ fn mermaid(shape: &Shape) -> String {
 
 fn dot(shape: &Shape) -> String {
     let mut text = "digraph environment {\n  rankdir=LR\n  node [shape=box]\n".to_owned();
-    for node in shape.nodes() {
-        let (kind, name) = name(shape, node);
-        writeln!(text, "  n{} [label=\"{kind}\\n{name}\"]", node.0).ok();
+    for (index, (group, nodes)) in groups(shape).iter().enumerate() {
+        writeln!(text, "  subgraph cluster_{index} {{\n    label=\"{group}\"").ok();
+        for node in nodes {
+            let (kind, name) = name(shape, *node);
+            writeln!(text, "    n{} [label=\"{kind}\\n{name}\"]", node.0).ok();
+        }
+        writeln!(text, "  }}").ok();
     }
     for (node, need) in edges(shape) {
         writeln!(text, "  n{} -> n{}", need.0, node.0).ok();
@@ -87,48 +117,70 @@ fn dot(shape: &Shape) -> String {
 }
 
 /// Width and height of a box, and the room between columns and rows, in pixels.
-const BOX: (usize, usize) = (240, 40);
-const GAP: (usize, usize) = (70, 14);
+const BOX: (usize, usize) = (330, 40);
+const GAP: (usize, usize) = (90, 12);
+/// Around the boxes of an account, with room for its name above them.
+const FRAME: (usize, usize) = (14, 40);
 
-/// Columns by the longest way from the start, rows as declared.
+/// A column for each account; lines are drawn between accounts, where they tell more than the frames do.
 fn svg(shape: &Shape) -> String {
-    let mut columns: Vec<usize> = Vec::new();
-    for node in shape.nodes() {
-        columns.push(shape.needs(node).map(|Node(need)| columns[need] + 1).max().unwrap_or(0));
+    let groups = groups(shape);
+    let mut places = vec![(0, 0, 0); shape.entries.len()];
+    for (column, (_, nodes)) in groups.iter().enumerate() {
+        for (row, node) in nodes.iter().enumerate() {
+            let x = column * (BOX.0 + 2 * FRAME.0 + GAP.0) + FRAME.0 + 10;
+            places[node.0] = (column, x, row * (BOX.1 + GAP.1) + FRAME.1 + 10);
+        }
     }
-    let mut rows = vec![0; columns.len() + 1];
-    let places: Vec<(usize, usize)> = columns
-        .iter()
-        .map(|column| {
-            rows[*column] += 1;
-            (column * (BOX.0 + GAP.0) + 10, (rows[*column] - 1) * (BOX.1 + GAP.1) + 10)
-        })
-        .collect();
-    let width = (columns.iter().max().unwrap_or(&0) + 1) * (BOX.0 + GAP.0);
-    let height = rows.iter().max().unwrap_or(&0) * (BOX.1 + GAP.1) + 20;
+    let tall = |rows: usize| rows * (BOX.1 + GAP.1) + FRAME.1;
+    let rows = groups.iter().map(|(_, nodes)| nodes.len()).max().unwrap_or(0);
+    let (width, height) = (groups.len() * (BOX.0 + 2 * FRAME.0 + GAP.0), tall(rows) + 20);
     let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+         height=\"{height}\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" \
+         fill=\"white\"/>\n"
     );
-    for (node, need) in edges(shape) {
-        let ((x1, y1), (x2, y2)) = (places[need.0], places[node.0]);
-        let (x1, y1, y2) = (x1 + BOX.0, y1 + BOX.1 / 2, y2 + BOX.1 / 2);
-        let bend = GAP.0 / 2;
+    for (group, nodes) in &groups {
+        let Some((_, x, y)) = nodes.first().map(|node| places[node.0]) else { continue };
+        let (left, top) = (x - FRAME.0, y - FRAME.1);
+        let (wide, tall) = (BOX.0 + 2 * FRAME.0, tall(nodes.len()));
         writeln!(
             text,
-            "<path d=\"M{x1} {y1} C{} {y1} {} {y2} {x2} {y2}\" fill=\"none\" stroke=\"#889\"/>",
-            x1 + bend,
-            x2 - bend.min(x2)
+            "<rect x=\"{left}\" y=\"{top}\" width=\"{wide}\" height=\"{tall}\" rx=\"8\" fill=\"#f7f7f9\" \
+             stroke=\"#bbc\"/><text x=\"{x}\" y=\"{}\" font-size=\"15\" fill=\"#334\">{group}</text>",
+            top + 26
         )
         .ok();
     }
+    for (node, need) in edges(shape) {
+        text += &line(places[need.0], places[node.0]);
+    }
     for node in shape.nodes() {
-        let ((kind, name), (x, y)) = (name(shape, node), places[node.0]);
+        let ((kind, name), (_, x, y)) = (name(shape, node), places[node.0]);
         writeln!(
             text,
             "<rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"5\" fill=\"#eef3fb\" stroke=\"#557\"/>\
-             <text x=\"{}\" y=\"{}\" fill=\"#557\">{kind}</text><text x=\"{}\" y=\"{}\" font-weight=\"bold\">{name}</text>",
-            BOX.0, BOX.1, x + 8, y + 16, x + 8, y + 31
-        ).ok();
+             <text x=\"{}\" y=\"{}\" fill=\"#557\" font-size=\"11\">{kind}</text>\
+             <text x=\"{}\" y=\"{}\">{name}</text>",
+            BOX.0,
+            BOX.1,
+            x + 8,
+            y + 16,
+            x + 8,
+            y + 32
+        )
+        .ok();
     }
     text + "</svg>"
+}
+
+/// From a box to one in another column, from side to side.
+fn line((from, x1, y1): (usize, usize, usize), (to, x2, y2): (usize, usize, usize)) -> String {
+    let (y1, y2, bend) = (y1 + BOX.1 / 2, y2 + BOX.1 / 2, GAP.0);
+    let (x1, x2, b1, b2) = match from.cmp(&to) {
+        Ordering::Equal => return String::new(),
+        Ordering::Less => (x1 + BOX.0, x2, x1 + BOX.0 + bend, x2 - bend),
+        Ordering::Greater => (x1, x2 + BOX.0, x1.saturating_sub(bend), x2 + BOX.0 + bend),
+    };
+    format!("<path d=\"M{x1} {y1} C{b1} {y1} {b2} {y2} {x2} {y2}\" fill=\"none\" stroke=\"#99b\"/>\n")
 }

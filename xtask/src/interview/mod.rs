@@ -100,6 +100,12 @@ pub(crate) fn load_or_ask(
     Ok(config)
 }
 
+/// What the file would declare if nobody were asked anything: for those who only look around.
+pub(crate) fn imagined(around: &Surroundings) -> Result<Config> {
+    let around = Surroundings { sandbox: true, ..around.clone() };
+    Ok(ask(&Answers::default(), &around, None)?.check()?)
+}
+
 /// Asks what the answers leave open. Without anybody to ask, defaults are taken, and what has none is named.
 pub(crate) fn ask(
     answers: &Answers,

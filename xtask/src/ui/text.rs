@@ -42,14 +42,14 @@ fn is_quiet(judgement: &Judgement) -> bool {
 }
 
 /// The account that a thing is in, or where else it is.
-fn group(label: &Label) -> String {
+pub(crate) fn group(label: &Label) -> String {
     let outermost =
         std::iter::successors(Some(label), |label| label.place.as_deref()).last().unwrap_or(label);
     match outermost.kind {
         "account" if outermost.name != label.name || label.kind != "account" => {
             format!("Account {}", outermost.name)
         }
-        "profile" => "This machine".to_owned(),
+        "profile" | "sso session" => "This machine".to_owned(),
         _ => "Organization".to_owned(),
     }
 }

@@ -143,3 +143,18 @@ async fn every_fault_of_the_files_is_told_in_one_run_before_any_call() {
     assert_eq!(nowhere.status, 1, "{nowhere:?}");
     nowhere.says("testing").says("account");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_looks_around_before_there_is_anything_and_writes_nothing() {
+    let world = world::start().await;
+    std::fs::remove_file(world.file("foothold.toml")).expect("a file to remove");
+    let (well, requests) = world.requests_of(world.xtask(&["doctor"])).await;
+    let well = well.good().says("none yet: bootstrap asks, and writes it").says("ok  credentials");
+    well.says("organization         none yet").says("Identity Center      off");
+    assert_eq!(writes_of(&requests), [] as [&str; 0]);
+    assert!(!world.file("foothold.toml").exists());
+    let root = sandbox::services::iam::root_keys(&world.sandbox.world());
+    let ill = world.xtask_as(&["doctor"], &root.access_key_id, &root.secret_access_key).await;
+    assert_eq!(ill.status, 1);
+    ill.says("NO  credentials").says("Create user");
+}
