@@ -1,12 +1,12 @@
 //! What every command starts with: the files, the declaration, and AWS.
 
+mod images;
 mod sign_in;
 
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::Common;
@@ -16,7 +16,7 @@ use crate::config::{Config, write};
 use crate::engine::{self, Options, Stop};
 use crate::environment::{Center, Declaration, Declared, Switch, declare};
 use crate::graph::Environment;
-use crate::image::{self, Builder, BuilderKind, Linkage, Source};
+use crate::image::BuilderKind;
 use crate::interview::{self, Answers, Surroundings};
 use crate::orphans;
 use crate::policy;
@@ -196,32 +196,9 @@ impl<'u> Project<'u> {
         }
         format!(
             "\n\nPeople's access needs Identity Center, which is not switched on, and no API can. In the management \
-             account:\n  {}\n  Enable; `cargo xtask bootstrap --wait` goes on by itself then. Nothing else needs it.",
+             account:\n{}\nEnable; `cargo xtask bootstrap --wait` goes on by itself then. Nothing else needs it.",
             identity_center::console(&self.config.region)
         )
-    }
-
-    fn source(&self) -> Source {
-        let platform = image::Platform::default();
-        Source { root: self.workspace.root.clone(), package: "app".to_owned(), platform }
-    }
-
-    /// The image and its tag: from the source's fingerprint, or from a program that was built elsewhere.
-    async fn image(&self, builder: Option<BuilderKind>) -> Result<(ImageSource, String)> {
-        let source = self.source();
-        if let Some(program) = &self.common.binary {
-            let bytes = std::fs::read(program).with_context(|| format!("read {}", program.display()))?;
-            let tag = format!("src-{}", &hex::encode(Sha256::digest(bytes))[..16]);
-            return Ok((ImageSource::program(source, program.clone()), tag));
-        }
-        let builder = image::choose(builder, source.platform, &image::Host::probe().await)?;
-        let tag = image::fingerprint(&source, &builder).await?.tag();
-        Ok((ImageSource::built(source, builder), tag))
-    }
-
-    async fn image_unbuilt(&self) -> (ImageSource, String) {
-        let musl = || ImageSource::built(self.source(), Builder::Native(Linkage::Musl));
-        self.image(None).await.unwrap_or_else(|_| (musl(), "src-unknown".to_owned()))
     }
 
     /// The profile that roles are assumed from; none where the credentials are in the environment.

@@ -1,0 +1,33 @@
+//! The image that a run would build, and the tag that it would have.
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use super::Project;
+use crate::image::{self, Builder, BuilderKind, Linkage, Source};
+use crate::resources::ImageSource;
+
+impl Project<'_> {
+    fn source(&self) -> Source {
+        let platform = image::Platform::default();
+        Source { root: self.workspace.root.clone(), package: "app".to_owned(), platform }
+    }
+
+    /// The image and its tag: from the source's fingerprint, or from a program that was built elsewhere.
+    pub(super) async fn image(&self, builder: Option<BuilderKind>) -> Result<(ImageSource, String)> {
+        let source = self.source();
+        if let Some(program) = &self.common.binary {
+            let bytes = std::fs::read(program).with_context(|| format!("read {}", program.display()))?;
+            let tag = format!("src-{}", &hex::encode(Sha256::digest(bytes))[..16]);
+            return Ok((ImageSource::program(source, program.clone()), tag));
+        }
+        let builder = image::choose(builder, source.platform, &image::Host::probe().await)?;
+        let tag = image::fingerprint(&source, &builder).await?.tag();
+        Ok((ImageSource::built(source, builder), tag))
+    }
+
+    pub(super) async fn image_unbuilt(&self) -> (ImageSource, String) {
+        let musl = || ImageSource::built(self.source(), Builder::Native(Linkage::Musl));
+        self.image(None).await.unwrap_or_else(|_| (musl(), "src-unknown".to_owned()))
+    }
+}
