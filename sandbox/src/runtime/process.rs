@@ -1,7 +1,7 @@
 //! A container's process: started with nothing of the host's environment, and ended with everything it started.
 
 use super::isolation::Isolation;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -56,6 +56,12 @@ pub(super) struct Process {
 impl Process {
     /// Starts it. Without a network of its own it is told another port by `PORT`, because others may have this one.
     pub(super) fn start(start: Start, isolation: &Isolation) -> Result<Self> {
+        ensure!(
+            cfg!(target_os = "linux"),
+            "containers run as processes of this machine, and {} runs no Linux programs: start the sandbox on Linux, in \
+             a virtual machine or a container",
+            std::env::consts::OS
+        );
         let own_network = isolation.network();
         let port = if own_network { start.port } else { free_port()? };
         let address = if own_network {

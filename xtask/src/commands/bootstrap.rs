@@ -10,16 +10,17 @@ use futures::future::{Either, select};
 use tokio::time::Instant;
 
 use crate::Common;
-use crate::aws::Aws;
+use crate::aws::{Access, Aws};
+use crate::commands::console::switch_role;
 use crate::config::{Config, FILE};
-use crate::environment::{Declaration, Declared, Switch};
+use crate::environment::{Declaration, Declared, DeclaredStage, Switch};
 use crate::estimate;
 use crate::graph::Shape;
 use crate::image::BuilderKind;
 use crate::interview::Answers;
 use crate::orphans;
 use crate::project::Project;
-use crate::report::{DONE, Done, INTERRUPTED, Judgement, Plan};
+use crate::report::{DONE, INTERRUPTED, Judgement, Plan, Report};
 use crate::resources::image::building;
 use crate::resources::{account, identity_center};
 use crate::ui::{Ui, text};
@@ -76,7 +77,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     if plan.is_settled() {
         ui.json(&plan.lines);
         remember(&project, declared.center.identity_center.and_then(|it| plan.learned(&it)))?;
-        ui.say(summary(&project, &aws, &declared, &plan_addresses(&plan, &declared)));
+        ui.say(summary(&project, &aws, &declared, &plan, estimate::monthly(&plan)));
         return Ok(ExitCode::from(plan.exit_status(false)));
     }
     ui.say(before(&e.shape, &plan));
@@ -94,7 +95,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let status = project.end(&done);
     remember(&project, declared.center.identity_center.and_then(|it| done.learned(&it)))?;
     match done.exit_status() {
-        DONE => ui.say(summary(&project, &aws, &declared, &addresses(&done, &declared))),
+        DONE => ui.say(summary(&project, &aws, &declared, &done, estimate::monthly(&plan))),
         _ => {
             ui.say("\nRun `cargo xtask bootstrap` again when that is mended: it goes on from what is there.")
         }
@@ -173,38 +174,45 @@ fn before(shape: &Shape, plan: &Plan) -> String {
     )
 }
 
-fn addresses(done: &Done, declared: &Declared) -> Vec<(String, String)> {
-    declared.addresses(|service| service.url(done))
+fn addresses<T>(seen: &Report<T>, declared: &Declared) -> Vec<(String, String)> {
+    declared.addresses(|service| service.url(seen))
 }
 
-fn plan_addresses(plan: &Plan, declared: &Declared) -> Vec<(String, String)> {
-    declared.addresses(|service| service.url(plan))
-}
-
-/// Where everything is, and what to do next.
-fn summary(project: &Project, aws: &Aws, declared: &Declared, addresses: &[(String, String)]) -> String {
-    let mut lines = vec![format!("\n{} runs.", project.config.name)];
-    lines.extend(addresses.iter().map(|(stage, url)| format!("  {stage:<14} {url}")));
+/// Where everything is, what it costs a month, and what to do next.
+fn summary<T>(project: &Project, aws: &Aws, declared: &Declared, seen: &Report<T>, costs: f64) -> String {
+    let addresses = addresses(seen, declared);
+    let listed = |lines: &[(String, String)]| -> String {
+        lines.iter().map(|(stage, what)| format!("  {stage:<14} {what}\n")).collect()
+    };
+    let (name, caller, file) = (&project.config.name, &aws.caller.arn, project.workspace.profiles.display());
+    let labels: Vec<&str> = project.config.accounts().map(|account| account.label.as_str()).collect();
+    let (labels, links) = (labels.join(", "), links(declared, seen));
+    let console = match links.is_empty() || project.common.sandbox {
+        true => String::new(),
+        false => format!("\nConsole, by switching roles:\n{}", listed(&links)),
+    };
     let sandbox = if project.common.sandbox { " --sandbox" } else { "" };
-    if !project.common.sandbox {
-        lines.push("\nConsole, by switching roles:".to_owned());
-        lines.extend(
-            declared
-                .stages
-                .iter()
-                .filter_map(|stage| stage.running.as_ref().map(|_| &stage.name))
-                .map(|name| format!("  {name:<14} cargo xtask console --stage {name}")),
-        );
-    }
-    let profiles =
-        project.config.accounts().map(|account| account.label.as_str()).collect::<Vec<_>>().join(", ");
-    let file = project.workspace.profiles.display();
-    lines.push(format!("\nProfiles {profiles} are in {file}, for the AWS CLI and every SDK."));
-    lines.push(format!("Signed in as {}.", aws.caller.arn));
-    lines.push(format!(
-        "\nNext:\n  cargo xtask status{sandbox}\n  cargo xtask config set boolEnableLimitResults=true --stage {}{sandbox}\n  \
+    let stage = addresses.first().map_or("development", |(stage, _)| stage);
+    format!(
+        "\n{name} runs.\n{}{console}\n\
+         Profiles {labels} are in {file}, for the AWS CLI and every SDK.\n\
+         Signed in as {caller}.\n\
+         On AWS this costs about {costs:.0} USD a month, until `cargo xtask teardown`.\n\n\
+         Next:\n  cargo xtask status{sandbox}\n  \
+         cargo xtask config set boolEnableLimitResults=true --stage {stage}{sandbox}\n  \
          cargo xtask teardown{sandbox}",
-        addresses.first().map_or("development", |(stage, _)| stage)
-    ));
-    lines.join("\n")
+        listed(&addresses)
+    )
+}
+
+/// For each stage that runs, where somebody who is signed in to the console takes its account's role.
+fn links<T>(declared: &Declared, seen: &Report<T>) -> Vec<(String, String)> {
+    let link = |stage: &DeclaredStage| {
+        let account = seen.learned(&stage.running.as_ref()?.account)?;
+        match &account.access {
+            Access::Role(role) => Some((stage.name.clone(), switch_role(&account.id, role, &stage.name))),
+            _ => None,
+        }
+    };
+    declared.stages.iter().filter_map(link).collect()
 }

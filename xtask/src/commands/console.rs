@@ -37,7 +37,8 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         ui.say("Nothing was opened.");
         return Ok(ExitCode::FAILURE);
     };
-    let switch = if session.console.is_some() { None } else { switch_role(&session) };
+    let role = session.role.as_ref().filter(|_| session.console.is_none());
+    let switch = role.map(|role| switch_role(&session.account, role, &session.stage));
     let sign_in = match (&session.console, &session.endpoint) {
         (Some(portal), _) => Some(portal.clone()),
         (None, Some(_)) => None,
@@ -64,13 +65,9 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
 }
 
 /// The form in which somebody who is signed in takes the role.
-fn switch_role(session: &Session) -> Option<String> {
-    let parameters = [
-        ("roleName", session.role.as_deref()?),
-        ("account", &session.account),
-        ("displayName", &session.stage),
-    ];
-    Some(format!("https://signin.aws.amazon.com/switchrole?{}", query(&parameters)))
+pub(crate) fn switch_role(account: &str, role: &str, stage: &str) -> String {
+    let parameters = [("roleName", role), ("account", account), ("displayName", stage)];
+    format!("https://signin.aws.amazon.com/switchrole?{}", query(&parameters))
 }
 
 /// A link that is signed in. Only temporary credentials can have one.
@@ -102,21 +99,11 @@ fn escape(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::SessionKeys;
 
     #[test]
     fn the_switch_role_link_names_role_account_and_stage() {
-        let keys = SessionKeys {
-            access_key_id: String::new(),
-            secret_access_key: String::new(),
-            token: None,
-            expires: None,
-        };
-        let (stage, account, region) = ("a&b".into(), "111122223333".into(), "eu-west-1".into());
-        let (role, console) = (Some("Deploy".into()), None);
-        let session = Session { stage, account, role, console, region, endpoint: None, keys };
         assert_eq!(
-            switch_role(&session).unwrap(),
+            switch_role("111122223333", "Deploy", "a&b"),
             "https://signin.aws.amazon.com/switchrole?roleName=Deploy&account=111122223333&displayName=a%26b"
         );
     }
