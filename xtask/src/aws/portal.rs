@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::token::{Cache, Token};
-use super::{NoCredentials, Reach, explain, signin, unsigned};
+use super::{Failure, NoCredentials, Reach, explain, signin, unsigned};
 
 /// What people sign in to: the `[sso-session]` of the shared config file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,11 +98,13 @@ impl Portal {
         if !self.accounts.iter().any(|one| one.id == account) {
             return Ok(Vec::new());
         }
-        let token = self.token().await?;
-        let listed = self.client.list_account_roles().access_token(token).account_id(account);
-        let listed = listed.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let ask = |token| {
+            let request = self.client.list_account_roles().access_token(token).account_id(account);
+            let listed = request.into_paginator().items().send();
+            async { listed.collect::<Result<Vec<_>, _>>().await.map_err(explain) }
+        };
         let listed =
-            listed.map_err(explain).with_context(|| format!("list your roles in account {account}"))?;
+            self.asked(ask).await?.with_context(|| format!("list your roles in account {account}"))?;
         let mut roles: Vec<String> = listed.into_iter().filter_map(|role| role.role_name).collect();
         let prefer = &self.sso.prefer;
         roles.sort_by_key(|role| prefer.iter().position(|one| one == role).unwrap_or(prefer.len()));
@@ -162,36 +164,41 @@ impl Portal {
     }
 
     async fn credentials(&self, account: &str, role: &str) -> Result<Credentials, NoCredentials> {
-        let answer = self.ask(account, role, self.token().await?).await;
-        let answer = match (answer, &self.sso.again) {
-            // The session was ended from elsewhere.
-            (Err(failure), Some(again)) if failure.is(&[UNAUTHORIZED]) => {
-                self.token.lock().await.expires_at = time::OffsetDateTime::UNIX_EPOCH;
-                let token = self.signed_in_again(again).await?;
-                self.ask(account, role, token).await
-            }
-            (answer, _) => answer,
+        let ask = |token| {
+            let request = self.client.get_role_credentials().access_token(token);
+            let request = request.account_id(account).role_name(role);
+            async { request.send().await.map_err(explain) }
         };
-        let found = answer.map_err(|failure| match failure.is(&[UNAUTHORIZED]) {
-            true => NoCredentials(ENDED.to_owned()),
-            false => NoCredentials(format!("Identity Center gives you no role `{role}` there: {failure}")),
+        let answer = self.asked(ask).await?.map_err(|failure| {
+            NoCredentials(format!("Identity Center gives you no role `{role}` there: {failure}"))
         })?;
         let incomplete = || NoCredentials("Identity Center sent incomplete credentials".to_owned());
+        let found = answer.role_credentials.ok_or_else(incomplete)?;
         let expires = DateTime::from_millis(found.expiration).try_into().map_err(|_| incomplete())?;
         let (id, secret) = found.access_key_id.zip(found.secret_access_key).ok_or_else(incomplete)?;
         Ok(Credentials::new(id, secret, found.session_token, Some(expires), "identity center"))
     }
 
-    async fn ask(
-        &self,
-        account: &str,
-        role: &str,
-        token: String,
-    ) -> Result<aws_sdk_sso::types::RoleCredentials, super::Failure> {
-        let request = self.client.get_role_credentials().access_token(token);
-        let answer = request.account_id(account).role_name(role).send().await.map_err(explain)?;
-        let empty = || aws_sdk_sso::types::RoleCredentials::builder().build();
-        Ok(answer.role_credentials.unwrap_or_else(empty))
+    /// The portal's answer: where the session was ended from elsewhere, after signing in again.
+    async fn asked<T, F>(&self, ask: impl Fn(String) -> F) -> Result<Result<T, Failure>, NoCredentials>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let used = self.token().await?;
+        let answer = ask(used.clone()).await;
+        match (&answer, &self.sso.again) {
+            (Err(failure), Some(again)) if failure.is(&[UNAUTHORIZED]) => {
+                let mut token = self.token.lock().await;
+                // Somebody else may have signed in again in the meantime.
+                if token.access_token == used {
+                    token.expires_at = time::OffsetDateTime::UNIX_EPOCH;
+                }
+                drop(token);
+                Ok(ask(self.signed_in_again(again).await?).await)
+            }
+            (Err(failure), None) if failure.is(&[UNAUTHORIZED]) => Err(NoCredentials(ENDED.to_owned())),
+            _ => Ok(answer),
+        }
     }
 }
 

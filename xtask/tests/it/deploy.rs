@@ -14,7 +14,7 @@ fn command(world: &World, arguments: &[&str]) -> Command {
 }
 
 /// The app's program, changed by `change`: another image.
-fn program(world: &World, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
+pub(crate) fn program(world: &World, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
     let command = command(world, &[]);
     let given = command.get_envs().find(|(name, _)| *name == "FOOTHOLD_BINARY").and_then(|(_, value)| value);
     let mut bytes = std::fs::read(given.expect("a program")).expect("read the program");

@@ -1,22 +1,30 @@
 //! Signing in, as a developer who has nothing but the repository.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+use std::sync::Arc;
 
 use aws_sdk_ssoadmin::types::{PrincipalType, TargetType};
+use rexpect::process::WaitStatus;
+use rexpect::session::spawn_command;
+use sandbox::faults::{Kind, Rule};
 use sandbox::services::identity;
 use sandbox::{Options, Sandbox};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::access::{copy, repository};
+use crate::browser::{curl, decide, parameter};
+use crate::person::Person;
+use crate::world::{Ended, denied};
 
 /// An organization with Identity Center, in which Ada may develop in one of two stages.
 struct Story {
-    sandbox: Sandbox,
+    sandbox: Arc<Sandbox>,
     directory: TempDir,
     dev: String,
     start_url: String,
+    ada: Person,
 }
 
 impl Story {
@@ -32,7 +40,12 @@ impl Story {
         let [dev, production, config] = members(&sandbox, ["dev", "production", "config"]).await;
         identity::synchronize(&mut sandbox.world(), "ada", &["developers"]);
         let start_url = sandbox.world().identity.instance.as_ref().expect("an instance").start_url();
-        let story = Self { sandbox, directory, dev, start_url };
+        let ada = Person {
+            workspace: directory.path().join("repository"),
+            home: directory.path().join("home"),
+            endpoint: sandbox.endpoint(),
+        };
+        let story = Self { sandbox: Arc::new(sandbox), directory, dev, start_url, ada };
         story.write(&production, &config);
         story.let_ada_develop().await;
         story
@@ -79,48 +92,26 @@ impl Story {
         assert_eq!(made.account_assignments().len(), 1, "{statuses:?}");
     }
 
-    fn home(&self) -> PathBuf {
-        self.directory.path().join("home")
+    /// `exec` in development of a command that does nothing.
+    async fn reach_dev(&self) -> Ended {
+        self.ada.xtask(&["exec", "--stage", "development", "--", "true"]).await
     }
 
-    /// `cargo xtask` of a person without any key.
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(arguments).current_dir(self.directory.path().join("repository")).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.home());
-        command.env("AWS_ENDPOINT_URL", self.sandbox.endpoint()).env("AWS_EC2_METADATA_DISABLED", "true");
-        command.stdin(Stdio::null());
-        command
+    /// What the cache keeps of Ada's session.
+    fn session(&self) -> Value {
+        let [file] = &self.ada.sessions()[..] else { panic!("one session, and no more or less") };
+        serde_json::from_slice(&std::fs::read(file).expect("a session")).expect("JSON")
     }
 
-    async fn xtask(&self, arguments: &[&str]) -> Output {
-        let mut command = self.command(arguments);
-        tokio::task::spawn_blocking(move || command.output())
-            .await
-            .expect("a task")
-            .expect("cargo xtask runs")
+    fn change_session(&self, change: impl FnOnce(&mut Value)) {
+        let mut session = self.session();
+        change(&mut session);
+        std::fs::write(&self.ada.sessions()[0], session.to_string()).expect("write the session");
     }
 
-    /// Signs in; `browser` does something with the link and says what came of it.
-    async fn login(&self, arguments: &[&str], browser: fn(&str)) -> (bool, String) {
-        let mut command = self.command(&[&["login", "--no-browser"], arguments].concat());
-        let task = tokio::task::spawn_blocking(move || {
-            let mut child = command.stderr(Stdio::piped()).spawn().expect("cargo xtask runs");
-            let mut said = String::new();
-            for line in BufReader::new(child.stderr.take().expect("stderr")).lines() {
-                let line = line.expect("a line");
-                if let Some(link) = line.strip_prefix("Open ") {
-                    browser(link);
-                }
-                said += &(line + "\n");
-            }
-            (child.wait().expect("its end").success(), said)
-        });
-        task.await.expect("a task")
-    }
-
-    fn cache(&self) -> usize {
-        std::fs::read_dir(self.home().join(".aws/sso/cache")).map_or(0, Iterator::count)
+    /// How often AWS was asked this since the record was emptied.
+    fn asked(&self, operation: &str) -> usize {
+        self.sandbox.requests().iter().filter(|request| request.operation == operation).count()
     }
 }
 
@@ -154,82 +145,207 @@ async fn members<const N: usize>(sandbox: &Sandbox, names: [&str; N]) -> [String
     names.map(id)
 }
 
-fn curl(arguments: &[&str]) {
-    let ran = Command::new("curl").args(["-s", "-L", "-o", "/dev/null"]).args(arguments).status();
-    assert!(ran.expect("curl").success(), "{arguments:?}");
-}
-
 fn ada_allows(link: &str) {
-    curl(&["--data", "user=ada&decision=allow", link]);
+    decide(link, "ada", "allow");
 }
 
 fn ada_denies(link: &str) {
-    curl(&["--data", "user=ada&decision=deny", link]);
+    decide(link, "ada", "deny");
 }
 
 /// Somebody else's sign-in sends the browser here.
 fn another_state(link: &str) {
-    let redirect = link.split('&').find_map(|pair| pair.strip_prefix("redirect_uri=")).expect("a redirect");
-    let address = redirect.replace("%3A", ":").replace("%2F", "/").replace("%2E", ".");
-    curl(&[&format!("{address}?code=x&state=theirs")]);
+    let answer = curl(&[&format!("{}?code=x&state=theirs", parameter(link, "redirect_uri"))]);
+    assert!(answer.contains("You are not signed in"), "{answer}");
 }
 
 fn nobody(_: &str) {}
 
-fn err(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn by_browser_or_code_and_then_dev_is_reached_and_production_is_not() {
     let story = Story::begin().await;
+    let ada = &story.ada;
     for way in [&[][..], &["--device"]] {
-        let (good, said) = story.login(way, ada_allows).await;
-        assert!(good && said.contains("You are signed in. Profiles: dev."), "{said}");
+        ada.login(way, ada_allows).await.good().says("You are signed in. Profiles: dev.");
         let script = "test -n \"$AWS_SESSION_TOKEN\" && exit 42";
-        let dev = story.xtask(&["exec", "--stage", "development", "--", "sh", "-c", script]).await;
-        assert_eq!(dev.status.code(), Some(42), "{}", err(&dev));
-        let production = story.xtask(&["exec", "--stage", "production", "--", "true"]).await;
-        assert!(err(&production).contains("not visible to you"), "{}", err(&production));
-        let out = story.xtask(&["logout"]).await;
-        assert!(err(&out).contains("You are signed out"), "{}", err(&out));
-        assert_eq!(story.cache(), 0);
+        let dev = ada.xtask(&["exec", "--stage", "development", "--", "sh", "-c", script]).await;
+        assert_eq!(dev.status, 42, "{dev:?}");
+        ada.xtask(&["exec", "--stage", "production", "--", "true"]).await.says("not visible to you");
+        let console = ada.xtask(&["console", "--stage", "development"]).await.good();
+        let link = format!("{}/#/console?account_id={}", story.start_url, story.dev);
+        assert_eq!(console.stdout, format!("{link}&role_name=ListServices-developer\n"));
+        ada.xtask(&["logout"]).await.good().says("You are signed out");
+        assert!(ada.sessions().is_empty());
     }
-    let config = std::fs::read_to_string(story.home().join(".aws/config")).expect("a config file");
+    let config = ada.config();
     assert!(config.contains("[sso-session listservices]") && config.contains(&story.dev), "{config}");
-    let after = story.xtask(&["exec", "--stage", "development", "--", "true"]).await;
-    assert!(err(&after).contains("cargo xtask login"), "{}", err(&after));
+    story.reach_dev().await.says("cargo xtask login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_ssh_it_is_by_code_without_being_asked_to() {
+    let story = Story::begin().await;
+    let mut command = story.ada.command(&["login"]);
+    command.env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22");
+    let ended = story.ada.ended(command, ada_allows).await;
+    ended.good().says("The page shows the code").says("You are signed in. Profiles: dev.");
+    assert_eq!((story.asked("StartDeviceAuthorization"), story.asked("RegisterClient")), (1, 1));
 }
 
 /// Arguments, what the browser does, and why nothing comes of it.
-type Case = (&'static [&'static str], fn(&str), &'static str);
+type Case = (&'static [&'static str], Box<dyn Fn(&str) + Send>, &'static str);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_that_does_not_come_true_writes_nothing() {
     let story = Story::begin().await;
-    let cases: [Case; 4] = [
-        (&[], another_state, "another state"),
-        (&[], ada_denies, "denied in the browser"),
-        (&["--device"], ada_denies, "denied in the browser"),
-        (&["--patience", "1"], nobody, "did not come back"),
+    let theirs = "# mine\r\n[profile theirs]\r\nregion = eu-west-1";
+    let home = story.directory.path().join("home/.aws");
+    std::fs::create_dir_all(&home).expect("a home");
+    std::fs::write(home.join("config"), theirs).expect("a config file");
+    let sandbox = story.sandbox.clone();
+    let cases: [Case; 5] = [
+        (&[], Box::new(another_state), "another state"),
+        (&[], Box::new(ada_denies), "denied in the browser"),
+        (&["--device"], Box::new(ada_denies), "denied in the browser"),
+        (&["--device"], Box::new(move |_| sandbox.advance(601.0)), "nobody entered the code in time"),
+        (&["--patience", "1"], Box::new(nobody), "did not come back"),
     ];
     for (arguments, browser, why) in cases {
-        let (good, said) = story.login(arguments, browser).await;
-        assert!(!good && said.contains(why), "{arguments:?}: {said}");
-        assert!(story.cache() == 0 && !story.home().join(".aws/config").exists(), "{arguments:?}");
+        let ended = story.ada.login(arguments, browser).await.says(why);
+        assert_eq!((ended.status, &*story.ada.config()), (1, theirs), "{arguments:?}");
+        assert!(story.ada.sessions().is_empty(), "{arguments:?}");
+        assert_eq!(std::fs::read_dir(&home).expect("a home").count(), 1, "{arguments:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_session_is_said_and_signing_in_again_mends_it() {
     let story = Story::begin().await;
-    story.login(&[], ada_allows).await;
-    let entry = std::fs::read_dir(story.home().join(".aws/sso/cache")).expect("a cache").next();
-    std::fs::write(entry.expect("a file").expect("a file").path(), "{\"accessToken\"").expect("damage");
-    let damaged = story.xtask(&["exec", "--stage", "development", "--", "true"]).await;
-    assert!(err(&damaged).contains("it is damaged; `cargo xtask login` replaces it"), "{}", err(&damaged));
-    let (good, said) = story.login(&[], ada_allows).await;
-    assert!(good, "{said}");
-    let mended = story.xtask(&["exec", "--stage", "development", "--", "true"]).await;
-    assert!(mended.status.success(), "{}", err(&mended));
+    story.ada.login(&[], ada_allows).await.good();
+    let file = &story.ada.sessions()[0];
+    let damage = "{\"accessToken\"";
+    std::fs::write(file, damage).expect("damage");
+    story.reach_dev().await.says("it is damaged; `cargo xtask login` replaces it");
+    assert_eq!(std::fs::read_to_string(file).expect("the file"), damage);
+    story.ada.login(&[], ada_allows).await.good();
+    story.reach_dev().await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_renewed_as_long_as_it_can_be() {
+    let story = Story::begin().await;
+    story.ada.login(&[], ada_allows).await.good();
+    let before = story.session();
+    story.change_session(|session| session["expiresAt"] = "2026-01-01T00:00:00Z".into());
+    story.sandbox.forget_requests();
+    story.reach_dev().await.good();
+    let after = story.session();
+    assert_eq!(story.asked("CreateToken"), 1);
+    for changed in ["accessToken", "refreshToken"] {
+        assert!(after[changed].is_string() && after[changed] != before[changed], "{changed}");
+    }
+    assert_eq!(after["clientId"], before["clientId"]);
+    story.reach_dev().await.good();
+    assert_eq!(story.asked("CreateToken"), 1, "renewed once");
+
+    // What it was to be renewed with was used by somebody else: nobody is at a terminal to sign in again.
+    story.change_session(|session| {
+        session["expiresAt"] = "2026-01-01T00:00:00Z".into();
+        session["refreshToken"] = before["refreshToken"].clone();
+    });
+    let ended = story.reach_dev().await.says("your sign-in has ended: run `cargo xtask login`");
+    assert_eq!(ended.status, 1);
+}
+
+/// The session ends, from elsewhere, between two questions of one command.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_in_the_middle_is_signed_in_again_for_and_the_command_goes_on() {
+    let story = Story::begin().await;
+    story.ada.login(&[], ada_allows).await.good();
+    for operation in ["ListAccountRoles", "GetRoleCredentials"] {
+        let (service, operation) = (Some("sso".to_owned()), Some(operation.to_owned()));
+        let held = Rule { service, operation, times: Some(1), kind: Kind::HoldBefore, ..denied() };
+        story.sandbox.add_fault(held);
+        let script = "test -n \"$AWS_SESSION_TOKEN\" && echo reached";
+        let arguments = ["exec", "--stage", "development", "--", "sh", "-c", script];
+        let mut command = story.ada.command(&arguments);
+        command.env("SSH_TTY", "/dev/pts/0").env("TERM", "xterm").stdin(Stdio::inherit());
+        let mut terminal = spawn_command(command, Some(60_000)).expect("a terminal");
+        curl(&[&format!("{}/_sandbox/held", story.sandbox.endpoint())]);
+        let token =
+            format!("x-amz-sso_bearer_token: {}", story.session()["accessToken"].as_str().expect("one"));
+        curl(&["-X", "POST", "-H", &token, &format!("{}/logout", story.sandbox.endpoint())]);
+        story.sandbox.clear_faults();
+        terminal
+            .exp_string("Your sign-in has ended. Sign in again, and this goes on.")
+            .expect("the question");
+        terminal.exp_string("Open ").expect("a link");
+        let link = terminal.read_line().expect("a link");
+        ada_allows(link.trim());
+        terminal.exp_string("reached").expect("the command");
+        let ended = terminal.process().wait().expect("an end");
+        assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{ended:?}");
+    }
+}
+
+/// Stands for the AWS CLI: says what it was asked, and puts a session where `aws sso login` does.
+const AWS_CLI: &str = r#"#!/bin/sh
+echo "$*" >>"$HOME/asked"
+grep -q "^\[sso-session listservices\]" "$AWS_CONFIG_FILE" || exit 3
+[ -e "$HOME/session" ] || exit 4
+mkdir -p "$HOME/.aws/sso/cache" && cp "$HOME/session" "$HOME/.aws/sso/cache/$(cat "$HOME/name")"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_aws_cli_may_do_it_and_its_session_is_taken() {
+    let story = Story::begin().await;
+    story.ada.login(&[], ada_allows).await.good();
+    let (home, file) = (&story.ada.home, story.ada.sessions()[0].clone());
+    let name = file.file_name().expect("a name").to_str().expect("text");
+    std::fs::rename(&file, home.join("session")).expect("a session that is kept elsewhere");
+    std::fs::write(home.join("name"), name).expect("the name");
+    let tools = home.join("tools");
+    std::fs::create_dir_all(&tools).expect("a directory");
+    std::fs::write(tools.join("aws"), AWS_CLI).expect("a program");
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(tools.join("aws"), executable).expect("a program");
+    let with_cli = || {
+        let mut command = story.ada.command(&["login", "--aws-cli", "--device", "--no-browser"]);
+        let path = std::env::var("PATH").expect("a path");
+        command.env("PATH", format!("{}:{path}", tools.display()));
+        story.ada.ended(command, nobody)
+    };
+    with_cli().await.good().says("You are signed in. Profiles: dev.");
+    story.reach_dev().await.good();
+    let asked = std::fs::read_to_string(home.join("asked")).expect("what it was asked");
+    assert_eq!(asked, "sso login --sso-session listservices --use-device-code --no-browser\n");
+
+    std::fs::remove_file(home.join("session")).expect("no session");
+    let ended = with_cli().await.says("`aws sso login` ended with exit status: 4");
+    assert_eq!(ended.status, 1);
+}
+
+/// By the Rust SDK's own chain, in a process whose home is Ada's: this very test, as another process.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rust_sdk_signs_in_by_the_profile_that_login_wrote() {
+    const ACCOUNT: &str = "FOOTHOLD_TEST_ACCOUNT";
+    if let Ok(account) = std::env::var(ACCOUNT) {
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        let config = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).http_client(http);
+        let config = config.profile_name("dev").load().await;
+        let who = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await.expect("somebody");
+        let arn = who.arn().expect("an ARN");
+        assert_eq!(who.account(), Some(&*account));
+        assert!(arn.contains("/AWSReservedSSO_ListServices-developer_") && arn.ends_with("/ada"), "{arn}");
+        return;
+    }
+    let story = Story::begin().await;
+    story.ada.login(&[], ada_allows).await.good();
+    let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
+    child.args(["--exact", "login::the_rust_sdk_signs_in_by_the_profile_that_login_wrote"]).env_clear();
+    child.env("HOME", &story.ada.home).env("AWS_ENDPOINT_URL", story.sandbox.endpoint());
+    child.env(ACCOUNT, &story.dev);
+    let ran = tokio::task::spawn_blocking(move || child.output()).await.expect("a task").expect("it runs");
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
 }

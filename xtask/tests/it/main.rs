@@ -2,8 +2,10 @@
 
 mod access;
 mod bootstrap;
+mod browser;
 mod config;
 mod deploy;
+mod developer;
 mod drift;
 mod hand;
 mod image;
@@ -11,6 +13,7 @@ mod interview;
 mod live;
 mod login;
 mod people;
+mod person;
 mod readme;
 mod refusals;
 mod stages;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::world::{self, FOOTHOLD, World};
 
-const PEOPLE: &str = r#"
+pub(crate) const PEOPLE: &str = r#"
 [[stage]]
 name = "production"
 account = "prod"
@@ -191,7 +191,7 @@ async fn drift(world: &World) {
 }
 
 /// A world whose organization has Identity Center already.
-async fn with_an_organization() -> World {
+pub(crate) async fn with_an_organization() -> World {
     let world = world::start_with(|options| options.settings.identity_center = true).await;
     let keys = sandbox::services::iam::admin_keys(&world.sandbox.world());
     let admin = json!({"roleCredentials": {

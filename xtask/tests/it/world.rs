@@ -2,6 +2,7 @@
 //!
 //! `xtask` is told of the sandbox as of any AWS: by an endpoint and keys in its environment.
 
+use crate::person::Person;
 use sandbox::services::iam;
 use sandbox::{Options, Sandbox};
 use serde_json::Value;
@@ -108,6 +109,12 @@ impl World {
             .env("FOOTHOLD_BINARY", program())
             .stdin(Stdio::null());
         command
+    }
+
+    /// Somebody else, with the same checkout and nothing else.
+    pub(crate) fn person(&self, name: &str) -> Person {
+        let (workspace, home) = (self.file(""), self.directory.path().join("homes").join(name));
+        Person { workspace, home, endpoint: self.sandbox.endpoint() }
     }
 
     /// What is asked of AWS between now and the end of `run`.
