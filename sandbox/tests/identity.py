@@ -215,8 +215,8 @@ def main():
     print("identity: everything as expected")
 
 
-def with_sandbox(program):
-    """Tells the story against a sandbox of its own, which ends with it."""
+def with_sandbox(program, story):
+    """Tells a story against a sandbox of its own, which ends with it."""
     with tempfile.TemporaryDirectory() as directory:
         command = [program, "--directory", directory, "--until-stdin-ends", "--scale", "60", "--identity-center"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -226,11 +226,11 @@ def with_sandbox(program):
             AWS_ACCESS_KEY_ID=said["access_key_id"], AWS_SECRET_ACCESS_KEY=said["secret_access_key"],
         )
         try:
-            main()
+            story()
         finally:
             process.stdin.close()
             process.wait(20)
 
 
 if __name__ == "__main__":
-    with_sandbox(sys.argv[1])
+    with_sandbox(sys.argv[1], main)
