@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,48 +33,65 @@ pub struct Record {
     pub user_agent: String,
 }
 
-/// Keeps records in memory, and as JSON lines in a file where there is a directory.
-#[derive(Default)]
-pub struct Recorder {
-    kept: Mutex<Vec<Record>>,
-    file: Option<Mutex<File>>,
+/// Keeps records as JSON lines in a file, and none of them in memory.
+pub struct Recorder(Mutex<Lines>);
+
+struct Lines {
+    file: File,
+    /// Where in the file the first record is that counts.
+    from: u64,
+    /// Where its last one ends.
+    end: u64,
 }
 
+/// How many bytes the file has at most: then it begins anew.
+const LIMIT: u64 = 1 << 28;
+
 impl Recorder {
-    /// Writes to `requests.jsonl` in `directory`.
+    /// Writes to `requests.jsonl` in `directory`, after what is there.
     pub fn open(directory: &Path) -> std::io::Result<Self> {
-        let file = File::options().create(true).append(true).open(directory.join("requests.jsonl"))?;
-        Ok(Self { kept: Mutex::default(), file: Some(Mutex::new(file)) })
+        let path = directory.join("requests.jsonl");
+        let file = File::options().create(true).read(true).append(true).open(path)?;
+        let end = file.metadata()?.len();
+        Ok(Self(Mutex::new(Lines { file, from: end, end })))
     }
 
-    /// Adds a record. A record that cannot be written to the file is still kept in memory.
+    /// Adds a record. One that cannot be written, on a full disk, is lost.
     pub fn add(&self, mut record: Record) {
         record.input = hide(record.input);
-        if let (Some(file), Ok(line)) = (&self.file, serde_json::to_string(&record)) {
-            let mut file = file.lock().unwrap_or_else(|e| e.into_inner());
-            if writeln!(file, "{line}").is_err() {
-                record.error.get_or_insert_with(|| "record not written".to_owned());
-            }
+        let mut lines = self.lines();
+        if lines.end > LIMIT && lines.file.set_len(0).is_ok() {
+            (lines.from, lines.end) = (0, 0);
         }
-        let mut kept = self.kept.lock().unwrap_or_else(|e| e.into_inner());
-        if kept.len() >= KEPT {
-            kept.drain(..KEPT / 2);
+        let Ok(mut line) = serde_json::to_vec(&record) else { return };
+        line.push(b'\n');
+        if lines.file.write_all(&line).is_ok() {
+            lines.end += line.len() as u64;
         }
-        kept.push(record);
     }
 
     /// All requests since the start or the last [`Recorder::clear`].
     pub fn all(&self) -> Vec<Record> {
-        self.kept.lock().unwrap_or_else(|e| e.into_inner()).clone()
+        let mut lines = self.lines();
+        let from = lines.from;
+        let mut text = String::new();
+        let read = lines.file.seek(SeekFrom::Start(from)).and_then(|_| lines.file.read_to_string(&mut text));
+        drop(lines);
+        match read {
+            Ok(_) => text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+            Err(_) => Vec::new(),
+        }
     }
 
     pub fn clear(&self) {
-        self.kept.lock().unwrap_or_else(|e| e.into_inner()).clear();
+        let mut lines = self.lines();
+        lines.from = lines.end;
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// How many records stay in memory at the most.
-const KEPT: usize = 20_000;
 
 /// Members whose values are secrets, or large.
 const HIDDEN: &[&str] = &[
