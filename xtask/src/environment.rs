@@ -21,7 +21,7 @@ use crate::image::PORT;
 use crate::names::{self, Names};
 use crate::policy::{self, Policy};
 use crate::profiles::{self, Way};
-pub(crate) use people::People;
+pub(crate) use people::{People, Strays};
 
 use crate::report::Report;
 use crate::resources::*;
@@ -148,6 +148,12 @@ pub(crate) fn retire_services(e: &mut Environment<Aws>, from: &Declaration, stag
             running::retire(e, from, &center, retired, lives_in, environment);
         }
     }
+}
+
+/// Declares that these, which are in Identity Center, should no longer exist.
+pub(crate) fn retire_strays(e: &mut Environment<Aws>, from: &Declaration, strays: &Strays) {
+    let center = e.using(|e| center(e, from));
+    people::retire_strays(e, from, &center, strays);
 }
 
 /// Declares what belongs to no stage.

@@ -1,8 +1,10 @@
-//! What `foothold.toml` no longer declares and AWS still has: stages that left it, and services of a platform that
-//! their stage has left.
+//! What `foothold.toml` no longer declares and AWS still has: stages that left it, services of a platform that their
+//! stage has left, and who may do what.
 //!
 //! Stages are found by the tags on their accounts, which are the last to go, and on their AppConfig environments;
 //! platforms by their roles, which go after the service.
+
+mod people;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::aws::{Access, Aws};
 use crate::config::{self, Config, Platform, Size, Stage, Strategy};
-use crate::environment::{self, Center, Declaration, MEMBER_ROLE, role_of};
+use crate::environment::{self, Center, Declaration, MEMBER_ROLE, Strays, role_of};
 use crate::graph::Environment;
 use crate::report::Report;
 use crate::resource::NotVisible;
@@ -24,17 +26,19 @@ pub(crate) struct Orphans {
     stages: Vec<Stage>,
     /// Declared stages, with the platform that they have left.
     services: Vec<Stage>,
+    people: Strays,
 }
 
 impl Orphans {
     pub(crate) fn is_empty(&self) -> bool {
-        self.stages.is_empty() && self.services.is_empty()
+        self.stages.is_empty() && self.services.is_empty() && self.people == Strays::default()
     }
 
     /// Declares that they should no longer exist.
     pub(crate) fn retire(&self, e: &mut Environment<Aws>, from: &Declaration) {
         environment::retire(e, from, &self.stages);
         environment::retire_services(e, from, &self.services);
+        environment::retire_strays(e, from, &self.people);
     }
 }
 
@@ -63,7 +67,12 @@ pub(crate) async fn find<T>(
     for stage in &config.stages {
         services.extend(left_by(aws, config, stage, since).await?);
     }
-    Ok(Orphans { stages, services })
+    let found = center.identity_center.as_ref().and_then(|it| learned.learned(it));
+    let people = match found {
+        Some(found) => seen(people::find(aws, config, found, since).await)?,
+        None => Strays::default(),
+    };
+    Ok(Orphans { stages, services, people })
 }
 
 /// What may not be seen is told where it is declared, and has no orphans.

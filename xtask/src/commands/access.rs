@@ -16,7 +16,7 @@ use crate::project::Project;
 use crate::report::{DONE, Plan};
 use crate::resources::account_assignment::held;
 use crate::resources::identity_center::{Learned as Center, instance};
-use crate::resources::user;
+use crate::resources::{permission_set, user};
 use crate::ui::Ui;
 
 /// Show who may do what where: as declared, as it is, and where the two differ. Reads only.
@@ -32,12 +32,14 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let aws = project.connect().await?;
     let mut declaration = project.declaration().await?;
     declaration.identity_center = project.identity_center(&aws).await?;
-    let center = instance(&aws, Instant::now()).await?;
+    let since = Instant::now();
+    let center = instance(&aws, since).await?;
     let mut matrix = Matrix::declared(&project.config);
     let (e, declared) = project.wanted(&declaration);
     if let (Some(people), Some(center)) = (&declared.people, &center) {
         let plan = project.look(&e, &aws, &[]).await?;
-        matrix.see(&aws, center, people, &plan).await?;
+        let ours = permission_set::ours(&aws, center, &project.config.name, since).await?;
+        matrix.see(&aws, center, people, &plan, &ours).await?;
     }
     if let Some(email) = &arguments.person {
         let names = principals(&project.config, &aws, center.as_ref(), email).await?;
@@ -63,6 +65,8 @@ struct Cell {
 struct Is {
     declared: bool,
     there: bool,
+    /// A group's, by a permission set of ours: bootstrap made it, as far as anybody can tell.
+    ours: bool,
 }
 
 #[derive(Serialize)]
@@ -89,13 +93,22 @@ impl Matrix {
     }
 
     /// Adds what is there, whoever made it.
-    async fn see(&mut self, aws: &Aws, center: &Center, people: &People, plan: &Plan) -> Result<()> {
+    async fn see(
+        &mut self,
+        aws: &Aws,
+        center: &Center,
+        people: &People,
+        plan: &Plan,
+        ours: &[(String, String)],
+    ) -> Result<()> {
         for (label, account) in &people.accounts {
             let Some(account) = plan.learned(account) else { continue };
             for found in held(aws, center, &account.id).await? {
+                let ours = found.is_group && ours.iter().any(|(name, _)| *name == found.permission_set);
                 let (permission_set, who) = (found.permission_set, found.who);
                 let cell = Cell { account: label.clone(), permission_set, who };
-                self.0.entry(cell).or_default().there = true;
+                let is = self.0.entry(cell).or_default();
+                (is.there, is.ours) = (true, ours);
             }
         }
         Ok(())
@@ -123,9 +136,10 @@ impl Matrix {
 
 impl Is {
     fn text(self) -> &'static str {
-        match (self.declared, self.there) {
-            (true, true) => "as declared",
-            (true, false) => "missing: bootstrap makes it",
+        match (self.declared, self.there, self.ours) {
+            (true, true, _) => "as declared",
+            (true, false, _) => "missing: bootstrap makes it",
+            (false, _, true) => "no longer declared: `cargo xtask teardown --orphans` removes it",
             _ => "not declared: made by hand, and left alone",
         }
     }

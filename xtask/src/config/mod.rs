@@ -20,7 +20,7 @@ use toml::de::DeTable;
 
 pub(crate) use faults::{Fault, Faults};
 pub(crate) use file::{IdentitySource, Platform};
-pub(crate) use people::{Document, People, PermissionSet, Person, Where};
+pub(crate) use people::{Assignment, Document, People, PermissionSet, Person, Where};
 pub(crate) use shape::nearest;
 pub(crate) use size::Size;
 

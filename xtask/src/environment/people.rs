@@ -63,6 +63,88 @@ pub(super) fn retire(
     e.retire(|e| assign(e, from, &people, &groups, &sets, place));
 }
 
+/// What is in Identity Center because of this project, and is no longer declared. Names as AWS has them.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Strays {
+    pub(crate) groups: Vec<String>,
+    /// By their addresses.
+    pub(crate) users: Vec<String>,
+    /// The address of a declared person, and a declared group.
+    pub(crate) memberships: Vec<(String, String)>,
+    pub(crate) permission_sets: Vec<String>,
+    /// Of declared permission sets.
+    pub(crate) assignments: Vec<config::Assignment>,
+}
+
+/// Declares that what nobody declares any more should no longer exist.
+pub(super) fn retire_strays(e: &mut Environment<Aws>, from: &Declaration, of: &Center, strays: &Strays) {
+    let Some(center) = of.identity_center else { return };
+    for name in &strays.groups {
+        e.retire(|e| group(e, from, center, name));
+    }
+    for email in &strays.users {
+        e.retire(|e| user(e, from, center, &somebody(email), std::iter::empty()));
+    }
+    for (email, name) in &strays.memberships {
+        let group = e.using(|e| group(e, from, center, name));
+        e.using(|e| user(e, from, center, &somebody(email), std::iter::empty()));
+        e.retire(|e| user(e, from, center, &somebody(email), std::iter::once(group)));
+    }
+    for name in &strays.permission_sets {
+        e.retire(|e| found_set(e, from, center, name));
+    }
+    for stray in &strays.assignments {
+        let Some(account) = e.using(|e| found_account(e, from, of, &stray.account)) else { continue };
+        let group = e.using(|e| group(e, from, center, &stray.group));
+        let permission_set = e.using(|e| found_set(e, from, center, &stray.permission_set));
+        e.retire(|e| assignment(e, account, (group, &stray.group), (permission_set, &stray.permission_set)));
+    }
+}
+
+/// A person of whom nothing but the address matters.
+fn somebody(email: &str) -> config::Person {
+    config::Person { email: email.to_owned(), name: email.to_owned(), groups: Vec::new() }
+}
+
+/// A permission set of which nothing but the name matters.
+fn found_set(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    center: Key<IdentityCenter>,
+    name: &str,
+) -> Key<PermissionSet> {
+    let (mark, name) = (from.mark(None), name.to_owned());
+    let (description, hours, inline, managed) = (String::new(), 1, None, Vec::new());
+    e.add(PermissionSet { center, mark, name, description, hours, inline, managed })
+}
+
+fn found_account(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    of: &Center,
+    place: &Where,
+) -> Option<Key<Account>> {
+    match place {
+        Where::Config => Some(of.account),
+        Where::Management => management_account(e, from),
+        Where::Stage(name) => {
+            let stage = from.config.stages.iter().find(|stage| stage.name == *name)?;
+            Some(account(e, from, stage.account.as_ref()?, of.workloads, Some(name)))
+        }
+    }
+}
+
+fn assignment(
+    e: &mut Environment<Aws>,
+    account: Key<Account>,
+    (group, group_name): (Key<Group>, &str),
+    (permission_set, permission_set_name): (Key<PermissionSet>, &str),
+) {
+    let (group_name, permission_set_name) = (group_name.to_owned(), permission_set_name.to_owned());
+    let asked = RefCell::default();
+    e.add(AccountAssignment { account, group, permission_set, group_name, permission_set_name, asked });
+}
+
 /// Declares the assignments. Gives the accounts that have any.
 fn assign(
     e: &mut Environment<Aws>,
@@ -77,14 +159,8 @@ fn assign(
         let group = people.groups.iter().position(|name| *name == wanted.group);
         let set = people.permission_sets.iter().position(|set| set.name == wanted.permission_set);
         let (Some(account), Some(group), Some(set)) = (place(&wanted.account), group, set) else { continue };
-        e.add(AccountAssignment {
-            account,
-            group: groups[group],
-            permission_set: sets[set],
-            group_name: wanted.group.clone(),
-            permission_set_name: from.names().permission_set(&wanted.permission_set),
-            asked: RefCell::default(),
-        });
+        let name = from.names().permission_set(&wanted.permission_set);
+        assignment(e, account, (groups[group], &wanted.group), (sets[set], &name));
         accounts.insert(e.shape.label(account.node()).name.clone(), account);
     }
     accounts
@@ -152,7 +228,11 @@ fn permission_set(
 /// The management account, where somebody is to do something in it. It is nobody's but the organization's.
 fn management(e: &mut Environment<Aws>, from: &Declaration) -> Option<Key<Account>> {
     let assigned = from.config.people.assignments.iter().any(|one| one.account == Where::Management);
-    let id = from.config.management.account_id.clone().filter(|_| assigned)?;
+    if assigned { management_account(e, from) } else { None }
+}
+
+fn management_account(e: &mut Environment<Aws>, from: &Declaration) -> Option<Key<Account>> {
+    let id = from.config.management.account_id.clone()?;
     let label = "management".to_owned();
     let lives =
         config::Account { label, id: Some(id), email: None, role: None, profile: None, profile_name: None };

@@ -170,6 +170,7 @@ pub(crate) struct Held {
     pub(crate) permission_set: String,
     /// The name of a group or a user.
     pub(crate) who: String,
+    pub(crate) is_group: bool,
 }
 
 /// Everything that anybody has in an account, by whatever permission set.
@@ -182,7 +183,8 @@ pub(crate) async fn held(aws: &Aws, center: &Center, account: &str) -> Result<Ve
         let Some(permission_set) = permission_set::name_of(aws, center, &set).await? else { continue };
         for found in list(aws, center, account, &set).await? {
             let who = principal(aws, center, &found).await?;
-            all.push(Held { permission_set: permission_set.clone(), who });
+            let is_group = found.principal_type() == Some(&PrincipalType::Group);
+            all.push(Held { permission_set: permission_set.clone(), who, is_group });
         }
     }
     Ok(all)
@@ -204,13 +206,30 @@ async fn principal(aws: &Aws, center: &Center, found: &Found) -> Result<String> 
     Ok(name.unwrap_or_else(|| id.to_owned()))
 }
 
-/// Asks for every assignment of a permission set to be removed. Whether there were any.
-pub(super) async fn remove_all(aws: &Aws, center: &Center, set: &str) -> Result<bool> {
+/// The accounts in which anybody has a permission set.
+async fn accounts_of(aws: &Aws, center: &Center, set: &str) -> Result<Vec<String>> {
     let request = center.admin(aws).list_accounts_for_provisioned_permission_set();
     let request = request.instance_arn(&center.arn).permission_set_arn(set).into_paginator().items();
-    let accounts = read(request.send().collect::<Result<Vec<_>, _>>().await, &[ABSENT])?.unwrap_or_default();
+    Ok(read(request.send().collect::<Result<Vec<_>, _>>().await, &[ABSENT])?.unwrap_or_default())
+}
+
+/// Account and group of every assignment of a permission set that is a group's, as all of ours are.
+pub(crate) async fn of_groups(aws: &Aws, center: &Center, set: &str) -> Result<Vec<(String, String)>> {
+    let mut all = Vec::new();
+    for account in accounts_of(aws, center, set).await? {
+        for found in list(aws, center, &account, set).await? {
+            if found.principal_type() == Some(&PrincipalType::Group) {
+                all.push((account.clone(), principal(aws, center, &found).await?));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Asks for every assignment of a permission set to be removed. Whether there were any.
+pub(super) async fn remove_all(aws: &Aws, center: &Center, set: &str) -> Result<bool> {
     let mut any = false;
-    for account in accounts {
+    for account in accounts_of(aws, center, set).await? {
         for found in list(aws, center, &account, set).await? {
             let request = center.admin(aws).delete_account_assignment().instance_arn(&center.arn);
             let request = request.permission_set_arn(set).target_id(&account);

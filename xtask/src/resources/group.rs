@@ -100,6 +100,15 @@ impl Group {
     }
 }
 
+/// The names of those that are a project's.
+pub(crate) async fn ours(aws: &Aws, center: &Center, project: &str) -> Result<Vec<String>> {
+    let request = center.identity_store(aws).list_groups().identity_store_id(&center.store);
+    let found = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let all = read(found, &[ABSENT])?.unwrap_or_default().into_iter();
+    let ours = all.filter(|group| group.description() == Some(&mark_of(project)));
+    Ok(ours.filter_map(|group| group.display_name).collect())
+}
+
 /// Whoever may do everything and is denied a change of people keeps them elsewhere.
 pub(super) fn with_hint(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<Failure>() {

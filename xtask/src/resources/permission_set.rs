@@ -238,6 +238,22 @@ pub(crate) async fn all(aws: &Aws, center: &Center, since: Instant) -> Result<Rc
     aws.permission_sets.since(since, list).await
 }
 
+/// Name and ARN of those that are a project's.
+pub(crate) async fn ours(
+    aws: &Aws,
+    center: &Center,
+    project: &str,
+    since: Instant,
+) -> Result<Vec<(String, String)>> {
+    let mark = Mark { project: project.to_owned(), stage: None };
+    let mut ours = Vec::new();
+    for (name, arn) in all(aws, center, since).await?.iter() {
+        let set = Set { client: center.admin(aws), instance: center.arn.clone(), arn: arn.clone() };
+        ours.extend(set.is_ours(&mark).await?.then(|| (name.clone(), arn.clone())));
+    }
+    Ok(ours)
+}
+
 /// AWS lists ARNs, which say nothing.
 pub(super) async fn name_of(aws: &Aws, center: &Center, arn: &str) -> Result<Option<String>> {
     let known = aws.permission_set_names.borrow().get(arn).cloned();

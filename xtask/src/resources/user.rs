@@ -123,6 +123,15 @@ pub(super) async fn find(aws: &Aws, center: &Center, project: &str, email: &str)
     }))
 }
 
+/// The addresses of those who are a project's.
+pub(crate) async fn ours(aws: &Aws, center: &Center, project: &str) -> Result<Vec<String>> {
+    let request = center.identity_store(aws).list_users().identity_store_id(&center.store);
+    let found = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let all = read(found, &[ABSENT])?.unwrap_or_default().into_iter();
+    let ours = all.filter(|user| user.user_type() == Some(&mark_of(project)));
+    Ok(ours.filter_map(|user| user.user_name).collect())
+}
+
 /// The names of the groups that a person is in; `None` where there is no such person.
 pub(crate) async fn groups_of(aws: &Aws, center: &Center, email: &str) -> Result<Option<Vec<String>>> {
     let Some(user) = find(aws, center, "", email).await? else { return Ok(None) };

@@ -6,6 +6,7 @@ use aws_credential_types::Credentials;
 use sandbox::services::identity;
 use serde_json::{Value, json};
 
+use crate::hand::Hand;
 use crate::world::{self, FOOTHOLD, World};
 
 pub(crate) const PEOPLE: &str = r#"
@@ -124,6 +125,114 @@ async fn a_bootstrap_that_waits_goes_on_when_somebody_has_switched_it_on() {
     world.xtask(&["bootstrap", "--yes"]).await.good();
     let cells = matrix(&world, &["access", "--json"]).await;
     assert!(cells.iter().all(|cell| cell["declared"] == true && cell["there"] == true), "{cells:#?}");
+}
+
+/// A support group, and somebody who is in two groups.
+const BEFORE: &str = r#"
+[[people]]
+email = "ada@example.com"
+name = "Ada Lovelace"
+groups = ["developers", "operators"]
+
+[[people]]
+email = "grace@example.com"
+name = "Grace Hopper"
+groups = ["support"]
+
+[[permission_set]]
+name = "support"
+managed = ["ViewOnlyAccess"]
+
+[[assignment]]
+group = "support"
+permission_set = "support"
+accounts = ["unprotected"]
+"#;
+
+/// The same without them, and with less for the operators.
+const AFTER: &str = r#"
+[[people]]
+email = "ada@example.com"
+name = "Ada Lovelace"
+groups = ["operators"]
+
+[[assignment]]
+group = "operators"
+permission_set = "operator"
+accounts = ["development"]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_the_file_is_shown_and_goes_when_that_is_asked_for_and_what_was_made_by_hand_stays() {
+    let world = with_an_organization().await;
+    let groups = "groups = [\"developers\", \"operators\", \"administrators\", \"support\"]\n";
+    world.write("foothold.toml", &format!("{groups}{FOOTHOLD}{BEFORE}"));
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    let plan = world.xtask(&["plan", "--check"]).await.good();
+    assert!(!plan.stdout.contains("No longer"), "{}", plan.stdout);
+    assign_by_hand(&world, "ada@example.com", "ListServices-administrator").await;
+
+    world.write("foothold.toml", &format!("{FOOTHOLD}{AFTER}"));
+    let plan = world.xtask(&["plan", "--check"]).await.good();
+    let (_, left) = plan.stdout.split_once("No longer in foothold.toml").expect("what left the file");
+    let gone: Vec<String> = left.lines().filter(|line| line.starts_with("  - ")).map(words).collect();
+    let expected = [
+        "- group support in identity center ListServices delete",
+        "- user grace@example.com in identity center ListServices delete",
+        "- membership ada@example.com in group developers in identity center ListServices delete",
+        "- permission set ListServices-support in identity center ListServices delete",
+        "- account assignment operators as ListServices-config-development delete",
+        "- account assignment operators as ListServices-config-testing delete",
+    ];
+    let sorted = |lines: Vec<String>| BTreeSet::from_iter(lines);
+    assert_eq!(sorted(gone), sorted(expected.map(str::to_owned).to_vec()), "{left}");
+    let access = world.xtask(&["access"]).await.good();
+    access.says("no longer declared: `cargo xtask teardown --orphans` removes it");
+    let (kept, requests) = world.requests_of(world.xtask(&["bootstrap", "--yes"])).await;
+    kept.good();
+    assert_eq!(world::writes_of(&requests), [] as [&str; 0]);
+
+    world.xtask(&["teardown", "--orphans", "--confirm", "ListServices"]).await.good();
+    let plan = world.xtask(&["plan", "--check"]).await.good();
+    assert!(!plan.stdout.contains("No longer"), "{}", plan.stdout);
+    let cells = matrix(&world, &["access", "--json"]).await;
+    let odd: Vec<_> = cells.iter().filter(|cell| cell["declared"] != cell["there"]).collect();
+    assert!(odd.len() == 1 && odd[0]["who"] == "ada@example.com", "{odd:#?}");
+    world.xtask(&["access"]).await.good().says("not declared: made by hand, and left alone");
+
+    world.write("foothold.toml", FOOTHOLD);
+    let pruned = world.xtask(&["bootstrap", "--prune", "--yes", "--confirm", "ListServices"]).await.good();
+    pruned.says("user `ada@example.com`").says(": deleted");
+    assert!(!world.snapshot()["identity"].to_string().contains("ada@example.com"));
+}
+
+/// A line with single spaces.
+fn words(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Gives somebody a permission set in dev, as one does in the console.
+async fn assign_by_hand(world: &World, email: &str, permission_set: &str) {
+    let hand = Hand::of(world).await;
+    let (sso, store) =
+        (aws_sdk_ssoadmin::Client::new(&hand.admin), aws_sdk_identitystore::Client::new(&hand.admin));
+    let instance = sso.list_instances().send().await.expect("instances").instances()[0].clone();
+    let (arn, id) =
+        (instance.instance_arn().expect("an ARN"), instance.identity_store_id().expect("a store"));
+    let users = store.list_users().identity_store_id(id).send().await.expect("users");
+    let user = users.users().iter().find(|user| user.user_name() == Some(email)).expect("a user").user_id();
+    for set in sso.list_permission_sets().instance_arn(arn).send().await.expect("sets").permission_sets() {
+        let asked = sso.describe_permission_set().instance_arn(arn).permission_set_arn(set).send().await;
+        if asked.expect("a set").permission_set().and_then(|set| set.name()) != Some(permission_set) {
+            continue;
+        }
+        let request = sso.create_account_assignment().instance_arn(arn).permission_set_arn(set);
+        let request = request.target_type(aws_sdk_ssoadmin::types::TargetType::AwsAccount);
+        let request = request.target_id(account(world, "dev")).principal_id(user);
+        let request = request.principal_type(aws_sdk_ssoadmin::types::PrincipalType::User);
+        request.send().await.expect("an assignment");
+        world.sandbox.advance(60.0);
+    }
 }
 
 /// A developer may not change production; the editor of one stage does not reach another's environment.
