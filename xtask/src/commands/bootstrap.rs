@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::Common;
 use crate::aws::{Access, Aws};
 use crate::commands::console::switch_role;
-use crate::config::{Config, FILE};
+use crate::config::{self, Config, FILE};
 use crate::environment::{Declaration, Declared, DeclaredStage, Switch};
 use crate::estimate;
 use crate::graph::Shape;
@@ -20,7 +20,7 @@ use crate::image::BuilderKind;
 use crate::interview::Answers;
 use crate::orphans;
 use crate::project::Project;
-use crate::report::{DONE, INTERRUPTED, Judgement, Plan, Report};
+use crate::report::{DONE, INTERRUPTED, Judgement, Line, Plan, Report};
 use crate::resources::image::building;
 use crate::resources::{account, identity_center};
 use crate::ui::{Ui, text};
@@ -71,6 +71,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     ui.say(text::plan(&plan, ui.verbose) + &project.about(declaration.identity_center));
     groups_are_there(&plan, &declared)?;
+    region_is_on(&project.config, &plan)?;
     if project.stop.is_stopped() {
         return Ok(ExitCode::from(INTERRUPTED));
     }
@@ -112,6 +113,22 @@ fn groups_are_there(plan: &Plan, declared: &Declared) -> Result<()> {
         if let Some(Judgement::Failed(failure)) = plan.of(group) {
             bail!("{failure}");
         }
+    }
+    Ok(())
+}
+
+/// Opt-in Regions are off in accounts that are made.
+fn region_is_on(config: &Config, plan: &Plan) -> Result<()> {
+    let made = |it: &Line<Judgement>| {
+        it.label.kind == "account" && matches!(it.result, Judgement::Create | Judgement::After(_))
+    };
+    let region = &config.region;
+    if config::is_opt_in(region) && plan.lines.iter().any(made) {
+        bail!(
+            "Region {region} is off in accounts that are made, and nothing could be made in it: choose another for \
+             `region` in {FILE}, or make the accounts by hand, enable it in each (console: Account, AWS Regions), and \
+             give their `account_id`"
+        );
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What is refused, and what a refusal says to do; and a service that does not come up.
 
+use crate::hand::Hand;
 use crate::world::{self, FOOTHOLD, get, writes_of};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,4 +158,53 @@ async fn the_doctor_looks_around_before_there_is_anything_and_writes_nothing() {
     let ill = world.xtask_as(&["doctor"], &root.access_key_id, &root.secret_access_key).await;
     assert_eq!(ill.status, 1);
     ill.says("NO  credentials").says("Create user");
+}
+
+/// Whoever cannot bootstrap learns why, and nothing has been written.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_stop_it_is_told_before_anything_is_written() {
+    let world = world::start().await;
+    let hand = Hand::of(&world).await;
+    let refused = async |run: &mut dyn FnMut() -> std::process::Command, said: &[&str]| {
+        let mut command = run();
+        let run = async {
+            let output = tokio::task::spawn_blocking(move || command.output()).await.expect("a task");
+            world::Ended::of(output.expect("run xtask"))
+        };
+        let (refused, requests) = world.requests_of(run).await;
+        assert_eq!(refused.status, 1, "{refused:?}");
+        said.iter().fold(refused, |refused, words| refused.says(words));
+        assert_eq!(writes_of(&requests), [] as [&str; 0]);
+    };
+    let admin = sandbox::services::iam::admin_keys(&world.sandbox.world());
+    let bootstrap = || world.command(&["bootstrap", "--yes"], &admin.access_key_id, &admin.secret_access_key);
+
+    let mut nowhere = || {
+        let mut command = bootstrap();
+        command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+        command
+    };
+    refused(&mut nowhere, &["127.0.0.1:1"]).await;
+
+    let iam = aws_sdk_iam::Client::new(&hand.admin);
+    iam.create_user().user_name("newcomer").send().await.expect("a user");
+    let key = iam.create_access_key().user_name("newcomer").send().await.expect("a key");
+    let key = key.access_key.expect("a key");
+    world.sandbox.advance(60.0);
+    let mut newcomer = || world.command(&["bootstrap", "--yes"], &key.access_key_id, &key.secret_access_key);
+    refused(
+        &mut newcomer,
+        &["user/newcomer is not authorized to perform: organizations:DescribeOrganization"],
+    )
+    .await;
+
+    world.write("foothold.toml", &FOOTHOLD.replace("eu-west-1", "me-south-1"));
+    refused(&mut || bootstrap(), &["me-south-1"]).await;
+
+    world.write("foothold.toml", FOOTHOLD);
+    let organizations = aws_sdk_organizations::Client::new(&hand.admin);
+    let billing = aws_sdk_organizations::types::OrganizationFeatureSet::ConsolidatedBilling;
+    organizations.create_organization().feature_set(billing).send().await.expect("an organization");
+    world.sandbox.advance(3600.0);
+    refused(&mut || bootstrap(), &["has not all features", "enable-all-features"]).await;
 }

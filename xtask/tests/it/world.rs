@@ -85,12 +85,7 @@ impl World {
     pub(crate) async fn xtask_as(&self, arguments: &[&str], key: &str, secret: &str) -> Ended {
         let mut command = self.command(arguments, key, secret);
         let output = tokio::task::spawn_blocking(move || command.output()).await.expect("a task");
-        let output = output.expect("run xtask");
-        Ended {
-            status: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).expect("text"),
-            stderr: String::from_utf8(output.stderr).expect("text"),
-        }
+        Ended::of(output.expect("run xtask"))
     }
 
     pub(crate) fn command(&self, arguments: &[&str], key: &str, secret: &str) -> Command {
@@ -146,6 +141,14 @@ impl World {
 }
 
 impl Ended {
+    pub(crate) fn of(output: std::process::Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+
     #[track_caller]
     pub(crate) fn good(self) -> Self {
         assert_eq!(self.status, 0, "{}\n{}", self.stdout, self.stderr);
