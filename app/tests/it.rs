@@ -16,6 +16,7 @@ use serde_json::Value;
 use settings::Settings;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -303,6 +304,55 @@ async fn shutdown_ends_streams_and_idle_connections_at_once() {
     tokio::time::timeout(Duration::from_secs(5), running.server).await.unwrap().unwrap();
     assert!(TcpStream::connect(&running.address).await.is_err());
     drop(idle);
+}
+
+/// A server whose only route answers when `go` is notified, asked by one client. Gives what the client reads.
+async fn asked_slowly(
+    grace: Duration,
+    go: Arc<Notify>,
+) -> (CancellationToken, JoinHandle<()>, JoinHandle<String>) {
+    let (asked, wait) = (Arc::new(Notify::new()), go);
+    let begun = asked.clone();
+    let slow = async move || {
+        begun.notify_one();
+        wait.notified().await;
+        "done"
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let closing = CancellationToken::new();
+    let router = axum::Router::new().route("/", axum::routing::get(slow));
+    let server = tokio::spawn(server::serve(listener, router, closing.clone(), grace));
+    let client = tokio::spawn(async move {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: app\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.map(|_| answer).unwrap_or_default()
+    });
+    asked.notified().await;
+    (closing, server, client)
+}
+
+#[tokio::test]
+async fn what_is_under_way_at_shutdown_is_answered_to_its_end() {
+    let go = Arc::new(Notify::new());
+    let (closing, server, client) = asked_slowly(Duration::from_secs(25), go.clone()).await;
+    closing.cancel();
+    assert!(!server.is_finished());
+    go.notify_one();
+    let answer = client.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\ndone"), "{answer}");
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_never_ends_is_waited_for_within_the_grace_time_and_no_longer() {
+    let grace = Duration::from_secs(25);
+    let (closing, server, _client) = asked_slowly(grace, Arc::new(Notify::new())).await;
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    closing.cancel();
+    server.await.unwrap();
+    assert!((grace..grace + Duration::from_secs(1)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

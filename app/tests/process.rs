@@ -23,6 +23,11 @@ fn command() -> Command {
 }
 
 fn running(fake: &Fake) -> Child {
+    told_of(fake).spawn().unwrap()
+}
+
+/// With everything that the platform tells it.
+fn told_of(fake: &Fake) -> Command {
     let source = fake.source();
     let mut command = command();
     command
@@ -35,7 +40,13 @@ fn running(fake: &Fake) -> Child {
         .env("AWS_SECRET_ACCESS_KEY", "secret")
         .env("AWS_ENDPOINT_URL", &fake.url)
         .env("PORT", "0");
-    command.spawn().unwrap()
+    command
+}
+
+/// The port that it chose.
+async fn port(log: &mut Lines<BufReader<ChildStdout>>) -> u16 {
+    let line = until_logged(log, "listening").await;
+    line["address"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
 }
 
 /// Reads the log until a line says `message`; every line is a JSON object.
@@ -72,11 +83,10 @@ async fn each_signal_ends_the_streams_and_the_program_well() {
         fake.deploy("v1", r#"{"boolEnableLimitResults": true, "intResultLimit": 2}"#);
         let mut child = running(&fake);
         let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = until_logged(&mut log, "listening").await["address"].as_str().unwrap().to_owned();
+        let port = port(&mut log).await;
         until_logged(&mut log, "configuration taken").await;
-        let port = address.rsplit(':').next().unwrap();
 
-        let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).await.unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         stream.write_all(b"GET /events HTTP/1.1\r\nhost: app\r\n\r\n").await.unwrap();
         let mut first = [0; 15];
         stream.read_exact(&mut first).await.unwrap();
@@ -90,5 +100,34 @@ async fn each_signal_ends_the_streams_and_the_program_well() {
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).await.unwrap();
         assert!(rest.ends_with(b"0\r\n\r\n"), "the stream ends as a whole answer");
+    }
+}
+
+#[tokio::test]
+async fn each_request_is_a_line_of_the_log_with_the_id_that_the_answer_has() {
+    let fake = Fake::start().await;
+    let mut child = told_of(&fake).env("RUST_LOG", "app=debug").spawn().unwrap();
+    let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
+    let port = port(&mut log).await;
+    for (given, status, route) in
+        [("x-request-id: Root=1-5759e988-bd86\r\n", 200, "/healthz"), ("", 503, "/readyz")]
+    {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let request = format!("GET {route} HTTP/1.1\r\nhost: app\r\n{given}connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap();
+        assert!(given.contains(id) || given.is_empty() && id.len() == 32, "{answer}");
+
+        let line = until_logged(&mut log, "answered").await;
+        assert_eq!(
+            (&line["id"], &line["route"], &line["status"]),
+            (&id.into(), &route.into(), &status.into())
+        );
+        assert!(
+            line["milliseconds"].is_f64() && line["method"] == "GET" && line["timestamp"].is_string(),
+            "{line}"
+        );
     }
 }

@@ -20,6 +20,10 @@
 //!
 //! The task ends when the last [`LiveConfig`] and the last subscription are dropped.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod aws;
 mod poller;
 mod reader;
