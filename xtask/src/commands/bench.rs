@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the figures that our READMEs quote, measured on this machine, each in one run.
 
+mod app;
 mod bootstrap;
 mod sandbox;
 mod survive;
@@ -19,6 +20,7 @@ use crate::workspace::Workspace;
 /// Measure on this machine what the READMEs claim. Each prints its figures, as JSON with `--json`.
 #[derive(Subcommand)]
 pub(crate) enum Arguments {
+    App(app::Arguments),
     Bootstrap(bootstrap::Arguments),
     Sandbox(sandbox::Arguments),
     Survive(survive::Arguments),
@@ -26,6 +28,7 @@ pub(crate) enum Arguments {
 
 pub(crate) async fn run(arguments: Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     match arguments {
+        Arguments::App(arguments) => app::run(&arguments, common, ui).await,
         Arguments::Bootstrap(arguments) => bootstrap::run(&arguments, common, ui).await,
         Arguments::Sandbox(arguments) => sandbox::run(&arguments, common, ui).await,
         Arguments::Survive(arguments) => survive::run(&arguments, common, ui).await,

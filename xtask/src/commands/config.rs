@@ -3,7 +3,7 @@
 mod check;
 mod diff;
 mod history;
-mod place;
+pub(super) mod place;
 mod promote;
 mod release;
 mod rollback;

@@ -9,7 +9,13 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::Common;
+use crate::aws::Reach;
+use crate::config::Config;
+use crate::engine::Stop;
 use crate::probe::{self, Method};
+use crate::project::Project;
+use crate::ui::Ui;
 use crate::workspace::{Workspace, copy_directory};
 
 /// A sandbox that ends with this, and files that a run may change.
@@ -78,7 +84,26 @@ impl World {
         probe::send(method, &format!("{}/{path}", self.text("control")), body).await
     }
 
-    fn text(&self, member: &str) -> &str {
+    /// The workspace as the same admin sees it, for what is asked from within this process.
+    pub(crate) fn project<'u>(&self, ui: &'u Ui, common: &Common) -> Result<Project<'u>> {
+        let workspace = Workspace {
+            foothold: self.file("foothold.toml"),
+            configurations: self.file("app/config"),
+            policies: self.file("policies"),
+            profiles: self.file("aws-config"),
+            home: self.directory.path().to_owned(),
+            ..Workspace::find()?
+        };
+        let config = Config::load(&workspace.foothold)?;
+        let keys = (self.text("access_key_id").to_owned(), self.text("secret_access_key").to_owned());
+        let only = Some(self.text("endpoint").to_owned());
+        let reach = Reach { only, keys: Some(keys), ..Reach::new(None, &config.region) };
+        let (common, stop, pace) = (common.clone(), Stop::default(), 0.02);
+        Ok(Project { ui, common, workspace, config, new: false, reach, pace, stop })
+    }
+
+    /// What the sandbox printed of itself.
+    pub(crate) fn text(&self, member: &str) -> &str {
         self.found[member].as_str().unwrap_or_default()
     }
 }

@@ -15,20 +15,20 @@ use crate::report::Plan;
 use crate::resources::deployment::{Deployment, Target};
 
 /// Everything that was looked at.
-pub(super) struct Places {
-    aws: Aws,
-    declared: Declared,
-    plan: Plan,
+pub(in crate::commands) struct Places {
+    pub(in crate::commands) aws: Aws,
+    pub(in crate::commands) declared: Declared,
+    pub(in crate::commands) plan: Plan,
 }
 
 /// One stage.
-pub(super) struct Place {
+pub(in crate::commands) struct Place {
     pub(super) stage: config::Stage,
-    pub(super) target: Target,
+    pub(in crate::commands) target: Target,
     /// Where the app answers, if it runs.
     pub(super) url: Option<String>,
     /// The id of our strategy without a bake time.
-    pub(super) quick: String,
+    pub(in crate::commands) quick: String,
     /// Who deploys.
     pub(super) caller: String,
 }
@@ -41,7 +41,7 @@ pub(super) struct File {
 }
 
 impl Places {
-    pub(super) async fn look(project: &mut Project<'_>) -> Result<Self> {
+    pub(in crate::commands) async fn look(project: &mut Project<'_>) -> Result<Self> {
         let aws = project.connect().await?;
         let declaration = project.declaration_anyway().await;
         let (e, declared) = project.wanted(&declaration);
@@ -50,7 +50,7 @@ impl Places {
     }
 
     /// Fails when bootstrap has not made it.
-    pub(super) async fn of(&self, stage: &config::Stage) -> Result<Place> {
+    pub(in crate::commands) async fn of(&self, stage: &config::Stage) -> Result<Place> {
         let (center, plan) = (&self.declared.center, &self.plan);
         let declared = self.declared.stages.iter().find(|declared| declared.name == stage.name);
         let declared = declared.context("bug: a stage that is not declared")?;
@@ -165,9 +165,22 @@ impl File {
         if said.is_some_and(|said| elsewhere.contains(&&said)) {
             return Ok(None);
         }
-        let copy = self.path.with_extension("json.before");
+        let copy = self.beside(bytes);
         save(&copy, bytes)?;
         Ok(Some(copy))
+    }
+
+    /// The first place beside it that is free, or says this already.
+    fn beside(&self, bytes: &[u8]) -> PathBuf {
+        let says_other =
+            |place: &PathBuf| std::fs::read(place).map_or(place.exists(), |there| there != bytes);
+        let mut place = self.path.with_extension("json.before");
+        let mut number = 1;
+        while says_other(&place) {
+            number += 1;
+            place = self.path.with_extension(format!("json.before-{number}"));
+        }
+        place
     }
 }
 
