@@ -80,7 +80,7 @@ impl<'u> Project<'u> {
         let config = read(&workspace)?;
         if checked {
             policy::check(&workspace.policies, &config.people.documents())?;
-            workspace.contents(&config)?;
+            workspace.documents(&config)?;
         }
         let (reach, pace) = match common.sandbox {
             true => sandbox::reach(ui, &workspace, &config.region).await?,
@@ -141,6 +141,13 @@ impl<'u> Project<'u> {
     /// What the environment is declared from, for those who build nothing: a missing builder is no fault there.
     pub(crate) async fn declaration(&self) -> Result<Declaration> {
         Ok(self.declare(self.workspace.documents(&self.config)?, self.image_unbuilt().await))
+    }
+
+    /// The same for those who only look: a stage whose file is broken is told, and stands in no other's way.
+    pub(crate) async fn declaration_to_look(&self) -> Result<Declaration> {
+        let (documents, faults) = self.workspace.documents_that_are_whole(&self.config)?;
+        faults.iter().for_each(|fault| self.ui.say(fault));
+        Ok(self.declare(documents, self.image_unbuilt().await))
     }
 
     /// The same for those who only ask where things are: nothing stands for files of which one is broken.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::config::{Config, FILE};
+use crate::config::{Config, FILE, Stage};
 use crate::content::Schema;
 use crate::{policy, profiles};
 
@@ -76,27 +76,29 @@ impl Workspace {
         Ok(Self { foothold, configurations, profiles, home, ..self.clone() })
     }
 
-    /// Everything that a declaration is made from besides `foothold.toml`. Fails when one of it is missing or broken.
+    /// Everything that a declaration is made from besides `foothold.toml`. Fails when one of it is missing or broken,
+    /// naming every stage whose configuration is.
     pub(crate) fn documents(&self, config: &Config) -> Result<Documents> {
-        Ok(Documents {
-            lifecycle: policy::ECR_LIFECYCLE.render(&self.policies, &[])?,
-            schema: read_json(&self.configurations.join("schema.json"))?,
-            contents: self.contents(config)?,
-        })
+        match self.documents_that_are_whole(config)? {
+            (documents, faults) if faults.is_empty() => Ok(documents),
+            (_, faults) => bail!("{}", faults.join("\n")),
+        }
     }
 
-    /// The configuration of every stage that has an account. A missing or broken file is an error that names all.
-    pub(crate) fn contents(&self, config: &Config) -> Result<Vec<(String, Value)>> {
-        let schema = Schema::read(&self.configurations.join("schema.json"))?;
+    /// The same without the configuration of stages whose file is missing or broken, and what is wrong with those.
+    pub(crate) fn documents_that_are_whole(&self, config: &Config) -> Result<(Documents, Vec<String>)> {
+        let lifecycle = policy::ECR_LIFECYCLE.render(&self.policies, &[])?;
+        let file = self.configurations.join("schema.json");
+        let (schema, enforced) = (read_json(&file)?, Schema::read(&file)?);
         let running = config.stages.iter().filter(|stage| stage.account.is_some());
-        let read = running.map(|stage| (stage.name.clone(), self.content(&stage.name, &schema)));
-        let (good, bad): (Vec<_>, Vec<_>) = read.partition(|(_, content)| content.is_ok());
-        if !bad.is_empty() {
-            let said: Vec<String> =
-                bad.iter().filter_map(|(_, e)| e.as_ref().err().map(|e| format!("{e:#}"))).collect();
-            bail!("{}", said.join("\n"));
+        let (mut contents, mut faults) = (Vec::new(), Vec::new());
+        for Stage { name, .. } in running {
+            match self.content(name, &enforced) {
+                Ok(content) => contents.push((name.clone(), content)),
+                Err(error) => faults.push(format!("{error:#}")),
+            }
         }
-        Ok(good.into_iter().filter_map(|(name, content)| Some((name, content.ok()?))).collect())
+        Ok((Documents { lifecycle, schema, contents }, faults))
     }
 
     /// Makes the configuration of every stage that runs and has none, like one that there is. Gives what was made

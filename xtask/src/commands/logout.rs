@@ -16,7 +16,7 @@ use crate::ui::Ui;
 pub(crate) struct Arguments {}
 
 pub(crate) async fn run(_: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let project = Project::open(ui, common, None).await?;
+    let project = Project::open_anyway(ui, common).await?;
     let sso =
         project.sso().with_context(|| format!("find where to sign out: {FILE} has no [identity_center]"))?;
     ui.say(match sign_out(&project.reach, &sso).await? {

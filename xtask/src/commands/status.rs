@@ -22,9 +22,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let mut project = Project::open(ui, common, None).await?;
+    let mut project = Project::open_anyway(ui, common).await?;
     let aws = project.connect().await?;
-    let mut declaration = project.declaration().await?;
+    let mut declaration = project.declaration_to_look().await?;
     declaration.identity_center = project.identity_center(&aws).await?;
     let (e, declared) = project.wanted(&declaration);
     let since = Instant::now();

@@ -30,9 +30,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let mut project = Project::open(ui, common, None).await?;
+    let mut project = Project::open_anyway(ui, common).await?;
     let aws = project.connect().await?;
-    let mut declaration = project.declaration().await?;
+    let mut declaration = project.declaration_anyway().await;
     declaration.close_accounts = arguments.close_accounts;
     declaration.identity_center = project.identity_center(&aws).await?;
     let e = retired(&project, &aws, &declaration, arguments.orphans).await?;

@@ -297,6 +297,29 @@ async fn what_was_never_deployed_is_kept_when_the_file_is_rewritten() {
     back.says("development.json.before");
     assert_eq!(world.read("app/config/development.json.before"), edited);
     assert_eq!(world.read("app/config/development.json"), file.replace(": 4", ": 10"));
+
+    // Once more: what is kept stays.
+    let edited_again = file.replace(": 4", ": 41");
+    world.write("app/config/development.json", &edited_again);
+    let forth = world.xtask(&["config", "rollback", "--stage", "development", "--yes"]).await.good();
+    forth.says("development.json.before-2");
+    assert_eq!(world.read("app/config/development.json.before-2"), edited_again);
+    assert_eq!(world.read("app/config/development.json.before"), edited);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_file_keeps_nobody_from_looking_and_tearing_down() {
+    let (world, _) = one_stage().await;
+    world.write("app/config/development.json", "<<<<<<< HEAD\n");
+    let status = world.xtask(&["status", "--check"]).await.good();
+    status.says("development.json: ").says("configuration sha-").says("As declared");
+    for arguments in [&["plan"][..], &["bootstrap", "--yes"]] {
+        refused_before_any_call(&world, arguments, "development.json: ").await;
+    }
+    for name in ["app/config/schema.json", "policies/app-role.json", "policies/ecr-lifecycle.json"] {
+        world.write(name, "<<<<<<< HEAD\n");
+    }
+    world.xtask(&["teardown", "--yes"]).await.good().says("Nothing of ListServices is left");
 }
 
 #[tokio::test(flavor = "multi_thread")]
