@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Opens the running app's page in headless Chromium, waits until it shows something, and takes a picture.
 
-Usage: app/page/watch.py URL [--version LABEL] [--picture FILE.png] [--size 1100x900] [--dark] [--within SECONDS]
+Usage: app/page/watch.py URL [--change] [--picture FILE.png] [--size 1100x900] [--dark] [--within SECONDS]
 
-The page is opened once and never reloaded. Prints what it shows as JSON, then, with --version, waits until the page
-has changed by itself to that configuration version, and prints it again with the seconds that took. Exit status 1
-when it does not happen in time. Needs Debian's `chromium` and nothing else.
+The page is opened once and never reloaded. Prints what it shows as JSON, then, with --change, waits until it shows
+another configuration version by itself, and prints that, too. Exit status 1 when it does not happen in time. Needs
+Debian's `chromium` and nothing else.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Chromium:
             os.dup2(os.dup(from_browser), 4)
 
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe"]
-        options += [f"--window-size={width},{height}", f"--user-data-dir={profile}"]
+        options += ["--disable-dev-shm-usage", f"--user-data-dir={profile}"]
         self.process = subprocess.Popen(
             ["chromium", *options, "about:blank"],
             preexec_fn=pipes,
@@ -52,6 +52,9 @@ class Chromium:
         target = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
         attached = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self.session = attached["sessionId"]
+        # A window has a least width; a phone is narrower.
+        size = {"width": int(width), "height": int(height), "deviceScaleFactor": 1, "mobile": int(width) < 600}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
         if dark:
             self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
 
@@ -95,7 +98,7 @@ class Chromium:
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("url")
-    parser.add_argument("--version", help="wait until the page shows this configuration version")
+    parser.add_argument("--change", action="store_true", help="wait until the page shows another version")
     parser.add_argument("--picture")
     parser.add_argument("--size", default="1100x900")
     parser.add_argument("--dark", action="store_true")
@@ -105,11 +108,10 @@ def arguments():
 
 def watch(browser, wanted):
     browser.call("Page.navigate", url=wanted.url)
-    print(json.dumps(browser.until(lambda shown: shown["updates"] == "live", wanted.within)), flush=True)
-    if wanted.version:
-        started = time.monotonic()
-        shown = browser.until(lambda shown: shown["version"] == wanted.version, wanted.within)
-        print(json.dumps({**shown, "seconds": round(time.monotonic() - started, 2)}), flush=True)
+    first = browser.until(lambda shown: shown["updates"] == "live", wanted.within)
+    print(json.dumps(first), flush=True)
+    if wanted.change:
+        print(json.dumps(browser.until(lambda shown: shown["version"] != first["version"], wanted.within)), flush=True)
     if wanted.picture:
         picture = browser.call("Page.captureScreenshot", format="png")["data"]
         with open(wanted.picture, "wb") as file:

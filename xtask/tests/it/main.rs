@@ -12,6 +12,7 @@ mod image;
 mod interview;
 mod live;
 mod login;
+mod page;
 mod people;
 mod person;
 mod readme;

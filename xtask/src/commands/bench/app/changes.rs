@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -31,7 +31,12 @@ impl Changes {
 
     /// Changes the configuration, and waits until nothing is under way any more.
     pub(super) async fn settled(&self) -> Result<()> {
+        self.calm().await?;
         self.change().await?;
+        self.calm().await
+    }
+
+    async fn calm(&self) -> Result<()> {
         while self.place.target.deployments().await?.iter().any(|it| it.state.is_under_way()) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -47,7 +52,7 @@ impl Changes {
             loop {
                 seconds.tick().await;
                 match self.change().await {
-                    Ok(()) => changed.set(changed.get() + 1),
+                    Ok(started) => changed.set(changed.get() + usize::from(started)),
                     Err(error) => return error,
                 }
             }
@@ -58,15 +63,16 @@ impl Changes {
         }
     }
 
-    async fn change(&self) -> Result<()> {
+    /// False while the change before is still under way.
+    async fn change(&self) -> Result<bool> {
         let (target, content) = (&self.place.target, content(self.next.get()));
         let version = target.version(&content, "bench").await?;
         match target.start(&version, &self.place.quick, "bench", None).await {
             Ok(_) => self.next.set(self.next.get() + 1),
             Err(Refusal::Other(error)) => return Err(error),
-            Err(Refusal::Conflict) => bail!("the change before is not through after a second"),
+            Err(Refusal::Conflict) => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 }
 
