@@ -208,7 +208,7 @@ async fn answer(
         Ok(target) => target,
         Err(lost) => {
             trail.error = Some(lost.fault.code.clone());
-            return Ok(wire::refuse(lost.model, &lost.fault, id));
+            return Ok(wire::lost(&lost, parts, id));
         }
     };
     trail.service = target.model.name.to_owned();

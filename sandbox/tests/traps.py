@@ -1289,6 +1289,9 @@ def a_fresh_account_may_list_app_runner_services_and_not_make_one(aws):
 @trap
 def what_is_not_implemented_is_never_a_silent_success(aws):
     same(status_of(aws.client("ecr").start_image_scan, repositoryName="app", imageId={"imageTag": "v1"}), 501)
+    same(status_of(aws.client("s3").list_buckets), 501)
+    same(status_of(aws.client("ec2").describe_instances), 501)
+    same(status_of(aws.client("dynamodb").list_tables), 501)
 
 
 def status_of(call, **arguments):

@@ -42,8 +42,40 @@ pub struct Unroutable {
     pub fault: Fault,
 }
 
-/// Finds the operation: by `X-Amz-Target`, by `Action` in a form, or by method and path.
+/// Finds the operation: by `X-Amz-Target`, by `Action` in a form, or by method and path. One of a service that is not
+/// here is said to be missing.
 pub fn route(parts: &Parts, body: &[u8]) -> Result<Target, Unroutable> {
+    routed(parts, body).map_err(|unroutable| match elsewhere(parts).filter(|_| unroutable.model.is_none()) {
+        Some(service) => Unroutable { model: None, fault: Fault::not_implemented(service, "at all") },
+        None => unroutable,
+    })
+}
+
+/// A refusal of what is nobody's here. Clients of the other protocols cannot read JSON.
+pub fn lost(lost: &Unroutable, parts: &Parts, id: &str) -> Reply {
+    let target = parts.headers.contains_key("x-amz-target");
+    if target || lost.fault.code != "NotImplemented" || lost.model.is_some() {
+        return refuse(lost.model, &lost.fault, id);
+    }
+    let (code, message) = (&lost.fault.code, &lost.fault.message);
+    let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    let body = match query::is_form(parts) {
+        // EC2 has its own form of it, and reads this one, too.
+        true => format!("<Response><Errors>{error}</Errors>{error}<RequestID>{id}</RequestID></Response>"),
+        false => error,
+    };
+    Reply::new(lost.fault.status.unwrap_or(501), "text/xml", body)
+}
+
+/// The service that a request is signed for, when it is none of ours.
+fn elsewhere(parts: &Parts) -> Option<&str> {
+    let signed = parts.headers.get("authorization")?.to_str().ok()?;
+    let scope = signed.split_once("Credential=")?.1.split(',').next()?;
+    let service = scope.split('/').nth(3)?;
+    model::all().iter().all(|model| model.name != service).then_some(service)
+}
+
+fn routed(parts: &Parts, body: &[u8]) -> Result<Target, Unroutable> {
     if let Some(target) = parts.headers.get("x-amz-target") {
         return json::route(target.to_str().unwrap_or_default());
     }

@@ -25,6 +25,10 @@ async fn an_operation_that_aws_has_and_the_sandbox_has_not_is_501_with_its_name(
     let (status, body) = post(&aws, &target, "{}").await;
     assert_eq!(status, 501);
     assert!(body.contains("ecr StartImageScan"), "{body}");
+    let scope = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/eu-west-1/dynamodb/aws4_request, SignedHeaders=host";
+    let target = [("authorization", scope), ("x-amz-target", "DynamoDB_20120810.ListTables")];
+    let (status, body) = post(&aws, &target, "{}").await;
+    assert_eq!((status, body.contains("dynamodb")), (501, true), "{body}");
 }
 
 #[tokio::test]
