@@ -21,6 +21,7 @@ use crate::image::PORT;
 use crate::names::{self, Names};
 use crate::policy::{self, Policy};
 use crate::profiles::{self, Way};
+pub(crate) use machine::sections;
 pub(crate) use people::{People, Strays};
 
 use crate::report::Report;
@@ -104,6 +105,11 @@ pub(crate) enum Service {
 }
 
 impl Declared {
+    /// The accounts of the stages that have one, in their order.
+    fn accounts(&self) -> impl Iterator<Item = Key<Account>> {
+        self.stages.iter().filter_map(|stage| Some(stage.running.as_ref()?.account))
+    }
+
     /// Stage and URL of what runs, as far as `url` knows it.
     pub(crate) fn addresses(&self, url: impl Fn(&Service) -> Option<String>) -> Vec<(String, String)> {
         let of = |stage: &DeclaredStage| Some((stage.name.clone(), url(&stage.running.as_ref()?.service)?));

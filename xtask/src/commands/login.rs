@@ -14,9 +14,8 @@ use crate::Common;
 use crate::aws::signin::{self, Page, Way};
 use crate::aws::{Again, Opened, Portal, Reach, Sso, SsoSession};
 use crate::config::{Config, FILE, IdentityCenter};
-use crate::diff::unified;
 use crate::environment::MANAGEMENT;
-use crate::profiles::{self, KEYS, SESSION_KEYS, Settings, Text};
+use crate::profiles::{self, Rewrite, Settings, Text};
 use crate::project::Project;
 use crate::resources::cli_profile::reads_back;
 use crate::ui::Ui;
@@ -98,7 +97,7 @@ async fn signed_in(project: &Project<'_>, sso: &Sso, arguments: &Arguments) -> R
 
 /// The AWS CLI needs the section first, and says everything itself.
 async fn by_aws_cli(project: &Project<'_>, sso: &Sso, arguments: &Arguments) -> Result<Arc<Portal>> {
-    put(project, &[session_section(sso)], &[])?;
+    put(project, vec![session_section(sso)], Vec::new())?;
     let mut command = Command::new("aws");
     command.args(["sso", "login", "--sso-session", &sso.session.name]);
     command.args(arguments.device.then_some("--use-device-code"));
@@ -176,7 +175,8 @@ async fn write_profiles(project: &mut Project<'_>, portal: &Portal) -> Result<Ve
     for (profile, id) in accounts {
         let Some(id) = id else { continue };
         for (index, role) in portal.roles(&id).await?.into_iter().enumerate() {
-            let name = if index == 0 { profile.clone() } else { profiles::also(&profile, &role) };
+            let more = || profiles::name_for(&shared, &config.name, &profiles::also(&profile, &role));
+            let name = if index == 0 { profile.clone() } else { more() };
             let way = profiles::Way::SignIn { session: portal.sso.session.name.clone(), role };
             let settings = way.settings(&id, &config.region, project.reach.only.as_deref());
             sections.push((profiles::profile(&name), settings));
@@ -185,9 +185,10 @@ async fn write_profiles(project: &mut Project<'_>, portal: &Portal) -> Result<Ve
     let had =
         profiles::signing_in(&shared, &config.name).into_iter().map(|(name, _)| profiles::profile(&name));
     let gone: Vec<String> = had.filter(|had| sections.iter().all(|(name, _)| name != had)).collect();
-    put(project, &sections, &gone)?;
     let names = sections.iter().filter_map(|(section, _)| section.strip_prefix("profile "));
-    Ok(names.map(str::to_owned).collect())
+    let names = names.map(str::to_owned).collect();
+    put(project, sections, gone)?;
+    Ok(names)
 }
 
 /// The id of an account: as given, or as the person's sign-in shows the account of its address.
@@ -198,25 +199,13 @@ fn id_of(portal: &Portal, account: &crate::config::Account) -> Option<String> {
 }
 
 /// Shows how the shared config file changes, and changes it.
-fn put(project: &Project<'_>, sections: &[Section], gone: &[String]) -> Result<()> {
+fn put(project: &Project<'_>, sections: Vec<Section>, gone: Vec<String>) -> Result<()> {
     let (file, name) = (&project.workspace.profiles, &project.config.name);
     let before = profiles::read(file)?;
-    let change = |text: &mut Text| {
-        for (section, settings) in sections {
-            // Somebody's own session that leads to the same portal is used, and stays theirs.
-            let session = section.starts_with("sso-session ");
-            if !(session && text.section(section).is_some_and(|found| !found.is_of(name))) {
-                text.put(section, name, if session { SESSION_KEYS } else { KEYS }, settings);
-            }
-        }
-        gone.iter().for_each(|section| text.take(section, name));
-    };
-    let mut text = Text::parse(&before)?;
-    change(&mut text);
-    let shown = unified(&file.display().to_string(), &before, &text.to_string());
+    let rewrite = Rewrite::of(&Text::parse(&before)?, name, sections, gone);
+    let shown = rewrite.difference(file, &before)?;
     if !shown.is_empty() {
         project.ui.say(shown);
     }
-    let sections: Vec<_> = sections.iter().map(|(section, settings)| (section.clone(), settings)).collect();
-    profiles::edit(file, name, change, |text| reads_back(text, &sections))
+    profiles::edit(file, name, |text| rewrite.apply(text), |text| reads_back(text, &rewrite.sections))
 }

@@ -35,7 +35,9 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
             ui.json(&plan.lines.iter().chain(orphaned.iter().flat_map(|it| &it.lines)).collect::<Vec<_>>())
         }
         false => {
-            let end = text::orphaned(orphaned.as_ref()) + &project.about(declaration.identity_center);
+            let end = text::orphaned(orphaned.as_ref())
+                + &project.about_this_machine(&declaration, &declared, &plan)
+                + &project.about(declaration.identity_center);
             ui.result(text::plan(&plan, ui.verbose) + &end);
         }
     }

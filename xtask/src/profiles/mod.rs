@@ -4,6 +4,7 @@
 //! our comment; a file that tools read differently, or that cannot be replaced at once, is refused and left as it is.
 
 mod file;
+mod rewrite;
 mod settings;
 mod text;
 
@@ -11,7 +12,9 @@ mod text;
 mod tests;
 
 pub(crate) use file::{config_file, edit, read};
-pub(crate) use settings::{KEYS, SESSION_KEYS, Settings, Way, of_session};
+pub(crate) use rewrite::{Rewrite, keys_of};
+use settings::{KEYS, SESSION_KEYS};
+pub(crate) use settings::{Settings, Way, of_session};
 pub(crate) use text::Text;
 
 /// The section that a session of Identity Center is.

@@ -6,7 +6,9 @@ use super::Project;
 use crate::aws::{Sso, SsoSession};
 use crate::commands::login;
 use crate::config::{IdentityCenter, write};
-use crate::profiles;
+use crate::environment::{self, Declaration, Declared};
+use crate::profiles::{self, Rewrite, Text};
+use crate::report::Plan;
 
 impl Project<'_> {
     /// Where people sign in, if `foothold.toml` says so.
@@ -32,6 +34,17 @@ impl Project<'_> {
         write::save(file, &write::set_identity_center(&text, start_url, region)?)?;
         self.ui.say(format_args!("Wrote to {} where people sign in: {start_url}", file.display()));
         Ok(())
+    }
+
+    /// How the shared config file will change: the end of a plan, empty where it will not.
+    pub(crate) fn about_this_machine(&self, from: &Declaration, declared: &Declared, plan: &Plan) -> String {
+        let Ok(before) = Text::parse(&from.shared_config) else { return String::new() };
+        let sections = environment::sections(from, declared, plan);
+        let rewrite = Rewrite::of(&before, &self.config.name, sections, Vec::new());
+        match rewrite.difference(&from.profiles, &from.shared_config) {
+            Ok(shown) if !shown.is_empty() => format!("\n\n{}", shown.trim_end()),
+            _ => String::new(),
+        }
     }
 
     /// Writes into `foothold.toml` what the profiles are called whose names are somebody else's here, and says so.

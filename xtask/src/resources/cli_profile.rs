@@ -1,6 +1,6 @@
 //! A profile in the shared config file of the AWS CLI and the SDKs, on this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::aws::Aws;
 use crate::graph::{Input, Node};
-use crate::profiles::{self, KEYS, Settings, Text, Way};
+use crate::profiles::{self, Settings, Text, Way, keys_of};
 use crate::report::Known;
 use crate::resource::{Cx, Resource, Seen, SeenBy, State};
 
@@ -31,7 +31,7 @@ pub(crate) struct Profile {
 
 #[derive(Serialize)]
 pub(crate) struct Owned {
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
 pub(crate) struct Learned;
@@ -56,40 +56,56 @@ impl Resource for Profile {
     }
 
     async fn observe(&self, _: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
-        let text = profiles::read(&self.file)?;
-        let text = Text::parse(&text).with_context(|| format!("read {}", self.file.display()))?;
-        let Some(section) = text.section(&self.section()) else { return Ok(None) };
-        let owned = Owned { settings: section.settings(KEYS) };
-        let ours = section.is_of(&self.project);
-        Ok(Some(Seen { owned, learned: Learned, ours, state: State::Ready }))
+        self.section().look()
     }
 
     async fn apply(&self, _: &Cx<'_, Aws>, _: Option<&SeenBy<Self>>, desired: &Owned) -> Result<()> {
-        let (section, settings) = (self.section(), &desired.settings);
-        let change = |text: &mut Text| text.put(&section, &self.project, KEYS, settings);
-        profiles::edit(&self.file, &self.project, change, |text| {
-            reads_back(text, &[(section.clone(), settings)])
-        })
+        self.section().put(desired)
     }
 
     async fn delete(&self, _: &Cx<'_, Aws>, _: &SeenBy<Self>) -> Result<()> {
-        profiles::edit(
-            &self.file,
-            &self.project,
-            |text| text.take(&self.section(), &self.project),
-            |_| Ok(()),
-        )
+        self.section().take()
     }
 }
 
 impl Profile {
-    fn section(&self) -> String {
-        profiles::profile(&self.name)
+    fn section(&self) -> Section<'_> {
+        Section { file: &self.file, project: &self.project, name: profiles::profile(&self.name) }
+    }
+}
+
+/// A section of the shared config file.
+pub(super) struct Section<'s> {
+    pub(super) file: &'s Path,
+    pub(super) project: &'s str,
+    pub(super) name: String,
+}
+
+impl Section<'_> {
+    pub(super) fn look(&self) -> Result<Option<Seen<Owned, Learned>>> {
+        let text = profiles::read(self.file)?;
+        let text = Text::parse(&text).with_context(|| format!("read {}", self.file.display()))?;
+        let Some(section) = text.section(&self.name) else { return Ok(None) };
+        let owned = Owned { settings: section.settings(keys_of(&self.name)) };
+        let ours = section.is_of(self.project);
+        Ok(Some(Seen { owned, learned: Learned, ours, state: State::Ready }))
+    }
+
+    pub(super) fn put(&self, desired: &Owned) -> Result<()> {
+        let (name, settings) = (&self.name, &desired.settings);
+        let change = |text: &mut Text| text.put(name, self.project, keys_of(name), settings);
+        let check = |text: &str| reads_back(text, &[(name.clone(), settings.clone())]);
+        profiles::edit(self.file, self.project, change, check)
+    }
+
+    pub(super) fn take(&self) -> Result<()> {
+        let change = |text: &mut Text| text.take(&self.name, self.project);
+        profiles::edit(self.file, self.project, change, |_| Ok(()))
     }
 }
 
 /// Whether the SDK's own parser finds in `text` what we want to have written in each of these sections.
-pub(crate) fn reads_back(text: &str, sections: &[(String, &Settings)]) -> Result<()> {
+pub(crate) fn reads_back(text: &str, sections: &[(String, Settings)]) -> Result<()> {
     let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, text).build();
     let (fs, env) = (Fs::from_slice(&[]), Env::from_slice(&[]));
     // Nothing is awaited where the contents are given: between reading and writing nobody else has a turn.
@@ -128,7 +144,7 @@ mod tests {
     fn written(profile: &Profile, before: &str, owned: &Owned) -> String {
         let mut text = Text::parse(before).unwrap();
         let settings: Vec<_> = owned.settings.iter().map(|(key, value)| (&**key, Some(&**value))).collect();
-        text.set(&profile.section(), "Shop", &settings);
+        text.set(&profile.section().name, "Shop", &settings);
         text.to_string()
     }
 
@@ -137,7 +153,7 @@ mod tests {
         let profile = profile("dev");
         for before in ["", "[default]\r\ns3 =\r\n  x = 1", "# only\n\n", "[profile dev]\nregion = x\n  y\n"] {
             let text = written(&profile, before, &owned("eu-west-1"));
-            let read = |owned: Owned| reads_back(&text, &[(profile.section(), &owned.settings)]);
+            let read = |owned: Owned| reads_back(&text, &[(profile.section().name, owned.settings)]);
             read(owned("eu-west-1")).unwrap();
             let other = read(owned("eu-west-2")).err().unwrap().to_string();
             assert_eq!(
@@ -153,7 +169,7 @@ mod tests {
         let text = written(&profile, "nonsense\n", &owned("eu-west-1"));
         let error = format!(
             "{:#}",
-            reads_back(&text, &[(profile.section(), &owned("eu-west-1").settings)]).err().unwrap()
+            reads_back(&text, &[(profile.section().name, owned("eu-west-1").settings)]).err().unwrap()
         );
         assert!(error.contains("line 1"), "{error}");
     }

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 
-use super::cli_profile::reads_back;
+use super::cli_profile::{Learned, Owned, Section};
 use crate::aws::Aws;
 use crate::graph::{Input, Node};
-use crate::profiles::{self, SESSION_KEYS, Settings, Text};
+use crate::profiles;
 use crate::report::Known;
-use crate::resource::{Cx, Resource, Seen, SeenBy, State};
+use crate::resource::{Cx, Resource, SeenBy};
 
 /// An `[sso-session]`. It is ours if its section carries our comment; somebody's own that leads there is used.
 #[derive(Serialize)]
@@ -21,13 +21,6 @@ pub(crate) struct SsoSession {
     /// The address of the access portal, and the Region of the instance.
     pub(crate) portal: Input<(String, String)>,
 }
-
-#[derive(Serialize)]
-pub(crate) struct Owned {
-    settings: Settings,
-}
-
-pub(crate) struct Learned;
 
 impl Resource for SsoSession {
     type World = Aws;
@@ -49,29 +42,15 @@ impl Resource for SsoSession {
     }
 
     async fn observe(&self, _: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
-        let text = profiles::read(&self.file)?;
-        let text = Text::parse(&text).with_context(|| format!("read {}", self.file.display()))?;
-        let Some(section) = text.section(&self.section()) else { return Ok(None) };
-        let owned = Owned { settings: section.settings(SESSION_KEYS) };
-        let ours = section.is_of(&self.project);
-        Ok(Some(Seen { owned, learned: Learned, ours, state: State::Ready }))
+        self.section().look()
     }
 
     async fn apply(&self, _: &Cx<'_, Aws>, _: Option<&SeenBy<Self>>, desired: &Owned) -> Result<()> {
-        let (section, settings) = (self.section(), &desired.settings);
-        let change = |text: &mut Text| text.put(&section, &self.project, SESSION_KEYS, settings);
-        profiles::edit(&self.file, &self.project, change, |text| {
-            reads_back(text, &[(section.clone(), settings)])
-        })
+        self.section().put(desired)
     }
 
     async fn delete(&self, _: &Cx<'_, Aws>, _: &SeenBy<Self>) -> Result<()> {
-        profiles::edit(
-            &self.file,
-            &self.project,
-            |text| text.take(&self.section(), &self.project),
-            |_| Ok(()),
-        )
+        self.section().take()
     }
 
     fn shared(&self) -> bool {
@@ -80,7 +59,7 @@ impl Resource for SsoSession {
 }
 
 impl SsoSession {
-    fn section(&self) -> String {
-        profiles::sso_session(&self.name)
+    fn section(&self) -> Section<'_> {
+        Section { file: &self.file, project: &self.project, name: profiles::sso_session(&self.name) }
     }
 }

@@ -232,6 +232,26 @@ async fn a_damaged_session_is_said_and_signing_in_again_mends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_and_profiles_of_somebody_else_are_used_or_avoided_and_stay_theirs() {
+    let story = Story::begin().await;
+    let theirs = format!(
+        "[sso-session listservices]\nsso_start_url = {}\nsso_region = eu-west-1\n\n[profile dev]\nregion = x\n",
+        story.start_url
+    );
+    std::fs::create_dir_all(story.ada.home.join(".aws")).expect("a home");
+    std::fs::write(story.ada.home.join(".aws/config"), &theirs).expect("a config file");
+    let said = story.ada.login(&[], ada_allows).await.good();
+    said.says("\n+[profile listservices-dev]\n").says("Profiles: listservices-dev.");
+    let config = story.ada.config();
+    assert!(config.starts_with(&theirs), "{config}");
+    let declared = std::fs::read_to_string(story.ada.workspace.join("foothold.toml")).expect("the file");
+    assert!(declared.contains("profile_name = \"listservices-dev\""), "{declared}");
+    story.reach_dev().await.good();
+    story.ada.login(&[], ada_allows).await.good();
+    assert_eq!(story.ada.config(), config, "the second time nothing changes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_renewed_as_long_as_it_can_be() {
     let story = Story::begin().await;
     story.ada.login(&[], ada_allows).await.good();
