@@ -5,6 +5,7 @@ use std::fmt::Write;
 use toml_edit::Value;
 
 use crate::config::{Config, FILE, Faults, Platform};
+use crate::image::Platform as Architecture;
 
 /// What is to be declared; always a whole one, from the first default on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -13,6 +14,7 @@ pub(crate) struct Draft {
     pub(crate) region: String,
     pub(crate) email: Option<String>,
     pub(crate) platform: Platform,
+    pub(crate) architecture: Architecture,
     pub(crate) organization: bool,
     pub(crate) management: Option<String>,
     pub(crate) config: Account,
@@ -41,6 +43,7 @@ impl Default for Draft {
             region: "eu-west-1".into(),
             email: Some("aws+{name}-{account}@example.com".into()),
             platform: Platform::default(),
+            architecture: Architecture::default(),
             organization: true,
             management: None,
             config: Account::Make("config".into()),
@@ -82,6 +85,9 @@ impl Draft {
             Platform::AppRunner => ("app-runner", "ecs-express"),
         };
         line(&mut out, "platform", platform, &format!("or \"{other}\", per stage too"));
+        if self.architecture != Architecture::default() {
+            line(&mut out, "architecture", &self.architecture.to_string(), "of the image; or \"x86_64\"");
+        }
         if !self.organization {
             out += "organization = false              # every account exists and is given by its id\n";
         }

@@ -89,6 +89,9 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     project.remember_profile_names()?;
     let absent = matches!(plan.of(&declared.center.image), Some(Judgement::Create | Judgement::After(_)));
+    if let Some(builder) = declaration.image.builder().filter(|_| absent) {
+        ui.say(builder);
+    }
     let reconcile = project.reconcile(&e, &aws, &arguments.adopt);
     let done = match absent {
         true => beside(reconcile, build(&aws, &declaration)).await?,

@@ -158,12 +158,21 @@ impl<'p, 'u> Deploy<'p, 'u> {
             return found.with_context(|| format!("there is no image `{name}` in {}", self.repository.uri));
         }
         if arguments.rollback {
-            let good = self.runner.good().await?;
+            let good = self.good().await?;
             let before = good.into_iter().find(|image| Some(image) != self.runs.as_ref());
             return before.with_context(|| format!("stage {} has never run another image", self.stage.name));
         }
         let (tag, source, meter) = (&declaration.tag, &declaration.image, meter(self.project.ui));
-        image::ensure(&self.center, self.repository, tag, source, &meter).await
+        let tell = |what: &str| self.project.ui.say(what);
+        image::ensure(&self.center, self.repository, tag, source, &meter, &tell).await
+    }
+
+    /// The images that came up here, the newest first.
+    async fn good(&self) -> Result<Vec<String>> {
+        match self.runner.good().await? {
+            Some(good) => Ok(good),
+            None => image::lived(&self.center, self.repository, &self.stage.name).await,
+        }
     }
 
     async fn bring(&self, reference: &str) -> Result<ExitCode> {
@@ -221,8 +230,9 @@ impl<'p, 'u> Deploy<'p, 'u> {
 
     /// Asks for the roll-out, again while the service is busy; none when interrupted.
     async fn ask(&self, reference: &str, bar: &Bar<'_>) -> Result<Option<String>> {
+        let made_for = image::platform(&self.center, self.repository, reference).await?;
         for _ in 1..ATTEMPTS {
-            match self.runner.roll_out(reference).await {
+            match self.runner.roll_out(reference, made_for).await {
                 Err(error) if error.is::<Busy>() => bar.set(0.0, &error.to_string()),
                 answer => return answer.map(Some),
             }
@@ -230,7 +240,7 @@ impl<'p, 'u> Deploy<'p, 'u> {
                 return Ok(None);
             }
         }
-        self.runner.roll_out(reference).await.map(Some)
+        self.runner.roll_out(reference, made_for).await.map(Some)
     }
 
     /// Between two questions; false when interrupted.
@@ -246,9 +256,7 @@ impl<'p, 'u> Deploy<'p, 'u> {
         ui.say(self.runner.last_words().await.unwrap_or_else(|error| format!("{error:#}")));
         let good = match &self.runs {
             Some(runs) => runs.clone(),
-            None => {
-                self.runner.good().await?.into_iter().next().context("find an image that came up before")?
-            }
+            None => self.good().await?.into_iter().next().context("find an image that came up before")?,
         };
         if !back {
             ui.say(format_args!("Returning to {good}."));

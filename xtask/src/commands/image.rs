@@ -35,7 +35,8 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         .context("find the repository: run `cargo xtask bootstrap`")?;
     let door = aws.door(&center.id, &center.access).await?;
     let meter = meter(ui);
-    let bring = image::ensure(&door, repository, &declaration.tag, &declaration.image, &meter);
+    let tell = |what: &str| ui.say(what);
+    let bring = image::ensure(&door, repository, &declaration.tag, &declaration.image, &meter, &tell);
     let Some(reference) = project.stop.or(bring).await.transpose()? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };

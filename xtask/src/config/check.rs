@@ -7,8 +7,8 @@ use super::faults::Fault;
 use super::file::{File, Given, Platform, Stage as Lined};
 use super::shape::{Pruned, nearest};
 use super::{
-    Config, IdentityCenter, Management, PREDEFINED_STRATEGIES, Size, Stage, Strategy, people, quoted,
-    regions, size,
+    Architecture, Config, IdentityCenter, Management, PREDEFINED_STRATEGIES, Size, Stage, Strategy, people,
+    quoted, regions, size,
 };
 use crate::names::Names;
 
@@ -42,6 +42,7 @@ pub(super) fn check(file: &File, pruned: &Pruned, faults: &mut Vec<Fault>) -> Op
         region: region?,
         email: file.email.get().cloned(),
         organization: file.organization.get().copied().unwrap_or(true),
+        architecture: architecture(file, faults),
         management: Management { account_id: file.management.account_id.get().cloned() },
         identity_center: identity_center(file, faults),
         config: config?,
@@ -104,6 +105,16 @@ fn derived(name: &str, file: &File, at: Range<usize>, faults: &mut Vec<Fault>) {
 fn uses_app_runner(file: &File) -> bool {
     let of_stages = file.stages.iter().filter_map(Given::get).map(|stage| &stage.platform);
     of_stages.chain([&file.platform]).any(|platform| platform.get() == Some(&Platform::AppRunner))
+}
+
+/// App Runner's API has no processors to choose: it runs images for x86_64 only.
+fn architecture(file: &File, faults: &mut Vec<Fault>) -> Architecture {
+    let Some((architecture, at)) = file.architecture.spanned() else { return Architecture::default() };
+    if *architecture == Architecture::Arm64 && uses_app_runner(file) {
+        let instead = "remove it, or write `platform = \"ecs-express\"`";
+        faults.push(Fault::new(at, "App Runner has no arm64", instead));
+    }
+    *architecture
 }
 
 fn region(given: &Given<String>, faults: &mut Vec<Fault>) -> Option<String> {

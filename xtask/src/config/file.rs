@@ -8,6 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 use serde_spanned::Spanned;
 
+use crate::image::Platform as Architecture;
+
 /// A value that may be missing, with its place in the file.
 ///
 /// Unlike an `Option` it has no null in its JSON Schema: TOML has none.
@@ -71,6 +73,8 @@ pub(super) struct File {
     pub(super) email: Given<String>,
     /// What runs the containers, unless a stage says otherwise: Express Mode by default.
     pub(super) platform: Given<Platform>,
+    /// The processors that the image is made for and runs on: x86_64 by default. App Runner has no arm64.
+    pub(super) architecture: Given<Architecture>,
     /// False: no organization, every account is given by its id. True by default.
     pub(super) organization: Given<bool>,
     /// The account that holds the organization and runs nothing.

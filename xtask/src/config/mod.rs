@@ -24,6 +24,7 @@ pub(crate) use people::{Assignment, Document, People, PermissionSet, Person, Whe
 pub(crate) use shape::nearest;
 pub(crate) use size::Size;
 
+use crate::image::Platform as Architecture;
 use crate::names::Names;
 
 /// Where the file lies in the workspace.
@@ -37,6 +38,8 @@ pub(crate) struct Config {
     /// The pattern of the addresses of the accounts to make.
     pub(crate) email: Option<String>,
     pub(crate) organization: bool,
+    /// What the image is made for, which is what services run on.
+    pub(crate) architecture: Architecture,
     pub(crate) management: Management,
     /// Where people sign in, once the organization has it.
     pub(crate) identity_center: Option<IdentityCenter>,

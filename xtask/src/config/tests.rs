@@ -125,6 +125,17 @@ fn wrong_types_are_answered_with_the_value_in_the_right_one() {
 }
 
 #[test]
+fn the_processors_can_be_chosen_where_the_platform_has_them() {
+    let with = |line: &str| GOOD.replacen("region =", &format!("{line}\nregion ="), 1);
+    assert_eq!(good().architecture, Architecture::X86_64);
+    let config = Config::parse(FILE, &with("architecture = \"arm64\"")).unwrap();
+    assert_eq!(config.architecture, Architecture::Arm64);
+    says(&faults(&with("architecture = \"amd64\""))[0], &["3:16", "write \"arm64\""]);
+    let closed = with("architecture = \"arm64\"").replace("protected = true", "platform = \"app-runner\"");
+    says(&faults(&closed)[0], &["3:16", "App Runner has no arm64", "write `platform = \"ecs-express\"`"]);
+}
+
+#[test]
 fn names_that_aws_would_refuse_are_refused_here() {
     for (name, part) in [
         ("9lives", "the first a letter"),

@@ -144,6 +144,7 @@ impl<'a> Part<'a> {
             mark: self.mark.clone(),
             name: names.service(),
             image: self.center.image,
+            repository: self.center.repository,
             execution_role,
             infrastructure_role,
             task_role,
@@ -152,7 +153,6 @@ impl<'a> Part<'a> {
             port: PORT,
             size: stage.size,
             health_path: HEALTH_PATH.to_owned(),
-            architecture: ARCHITECTURE.to_owned(),
             asked: RefCell::default(),
             subnets: stage.subnets.clone(),
             security_groups: stage.security_groups.clone(),
@@ -202,9 +202,6 @@ impl<'a> Part<'a> {
 
 /// How long the app's output is kept.
 const LOG_DAYS: i32 = 30;
-
-/// What the image is made for, in ECS's words.
-const ARCHITECTURE: &str = "X86_64";
 
 /// Where the platform asks whether the app is well.
 const HEALTH_PATH: &str = "/readyz";

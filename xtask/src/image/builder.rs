@@ -1,21 +1,11 @@
 //! Who builds the image: cargo on this machine, or a container engine; chosen from what is installed.
 
 use std::fmt;
-use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 
-use super::cargo;
-
-/// What the image runs on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Platform {
-    #[default]
-    #[value(name = "x86_64")]
-    X86_64,
-    Arm64,
-}
+use super::{Host, Platform};
 
 /// What a person asks for with `--builder`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -64,22 +54,6 @@ pub(crate) enum Engine {
     Finch,
 }
 
-/// What this machine can build with, looked up once by [`Host::probe`].
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Host {
-    /// rustc's name for this machine, `x86_64-unknown-linux-gnu`.
-    pub(crate) triple: String,
-    /// Targets whose standard library is installed.
-    pub(crate) targets: Vec<String>,
-    pub(crate) musl_gcc: bool,
-    /// The C library can be linked statically, and is new enough.
-    pub(crate) static_glibc: bool,
-    pub(crate) zigbuild: bool,
-    pub(crate) zig: bool,
-    /// Engines that answer.
-    pub(crate) engines: Vec<Engine>,
-}
-
 /// Takes the builder that was asked for, or else the first that works; says what to install when none does.
 pub(crate) fn choose(wanted: Option<BuilderKind>, platform: Platform, host: &Host) -> Result<Builder> {
     match wanted {
@@ -89,6 +63,19 @@ pub(crate) fn choose(wanted: Option<BuilderKind>, platform: Platform, host: &Hos
         Some(BuilderKind::Finch) => host.engine(Engine::Finch),
         None => automatic(platform, host),
     }
+}
+
+/// Which builder [`choose`] took, and why, for people.
+pub(crate) fn reason(wanted: Option<BuilderKind>, took: Builder, platform: Platform, host: &Host) -> String {
+    let why = match took {
+        _ if wanted.is_some() => "as asked for".to_owned(),
+        Builder::Native(Linkage::Musl | Linkage::StaticGlibc) => {
+            "this machine has what that takes, and no container engine is needed".to_owned()
+        }
+        Builder::Native(Linkage::Zigbuild) => format!("it builds for {platform} on any machine"),
+        Builder::Engine(_) => host.linkage(platform).err().map(|it| it.to_string()).unwrap_or_default(),
+    };
+    format!("Building with {took}: {why}.")
 }
 
 fn automatic(platform: Platform, host: &Host) -> Result<Builder> {
@@ -103,23 +90,6 @@ fn automatic(platform: Platform, host: &Host) -> Result<Builder> {
 }
 
 impl Host {
-    /// Looks at this machine. What cannot be run counts as not installed.
-    pub(crate) async fn probe() -> Self {
-        let here = Path::new(".");
-        let (rustc, targets, musl_gcc, static_glibc, zigbuild, zig, engines) = futures::join!(
-            cargo::rustc_version(here),
-            cargo::targets(here),
-            runs("musl-gcc", &["--version"]),
-            static_glibc(),
-            runs("cargo-zigbuild", &["--version"]),
-            zig(),
-            engines(),
-        );
-        let triple = rustc.map(|it| it.host).unwrap_or_default();
-        let targets = targets.unwrap_or_default();
-        Host { triple, targets, musl_gcc, static_glibc, zigbuild, zig, engines }
-    }
-
     fn linkage(&self, platform: Platform) -> Result<Linkage> {
         let musl = platform.target(Linkage::Musl);
         let has_musl = self.targets.iter().any(|it| it == musl);
@@ -161,39 +131,6 @@ impl Host {
     }
 }
 
-impl Platform {
-    pub(crate) fn target(self, linkage: Linkage) -> &'static str {
-        match (self, linkage) {
-            (Platform::X86_64, Linkage::StaticGlibc) => "x86_64-unknown-linux-gnu",
-            (Platform::Arm64, Linkage::StaticGlibc) => "aarch64-unknown-linux-gnu",
-            (Platform::X86_64, _) => "x86_64-unknown-linux-musl",
-            (Platform::Arm64, _) => "aarch64-unknown-linux-musl",
-        }
-    }
-
-    pub(crate) fn rust_arch(self) -> &'static str {
-        match self {
-            Platform::X86_64 => "x86_64",
-            Platform::Arm64 => "aarch64",
-        }
-    }
-
-    /// The name in an image's configuration and for `--platform linux/…`.
-    pub(crate) fn oci(self) -> &'static str {
-        match self {
-            Platform::X86_64 => "amd64",
-            Platform::Arm64 => "arm64",
-        }
-    }
-
-    pub(crate) fn elf_machine(self) -> u16 {
-        match self {
-            Platform::X86_64 => 62,
-            Platform::Arm64 => 183,
-        }
-    }
-}
-
 impl Engine {
     pub(crate) fn command(self) -> &'static str {
         match self {
@@ -224,56 +161,10 @@ impl Builder {
     }
 }
 
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Platform::X86_64 => "x86_64",
-            Platform::Arm64 => "arm64",
-        })
-    }
-}
-
 impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.command())
     }
-}
-
-async fn engines() -> Vec<Engine> {
-    let (docker, podman, finch) = futures::join!(
-        runs("docker", &["version", "--format", "{{.Server.Version}}"]),
-        runs("podman", &["--version"]),
-        runs("finch", &["info"]),
-    );
-    let found = [(Engine::Docker, docker), (Engine::Podman, podman), (Engine::Finch, finch)];
-    found.into_iter().filter(|(_, answers)| *answers).map(|(engine, _)| engine).collect()
-}
-
-/// zig itself, or the one in Python's packages, as cargo-zigbuild looks for it.
-async fn zig() -> bool {
-    runs("zig", &["version"]).await || runs("python3", &["-m", "ziglang", "version"]).await
-}
-
-/// glibc 2.34 has `files` and `dns` inside; an older one would look for plugins that the image lacks.
-async fn static_glibc() -> bool {
-    let Ok(archive) = cargo::output("cc", &["-print-file-name=libc.a"]).await else {
-        return false;
-    };
-    let Ok(version) = cargo::output("getconf", &["GNU_LIBC_VERSION"]).await else {
-        return false;
-    };
-    archive.trim().starts_with('/') && glibc_resolves_alone(&version)
-}
-
-fn glibc_resolves_alone(version: &str) -> bool {
-    let numbers = version.trim().strip_prefix("glibc ").and_then(|it| it.split_once('.'));
-    let parsed =
-        numbers.and_then(|(major, minor)| Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?)));
-    parsed.is_some_and(|it| it >= (2, 34))
-}
-
-async fn runs(command: &str, arguments: &[&str]) -> bool {
-    cargo::output(command, arguments).await.is_ok()
 }
 
 #[cfg(test)]
@@ -303,18 +194,46 @@ mod tests {
         assert_eq!(choose(None, Platform::Arm64, &zig).unwrap(), Builder::Native(Linkage::Zigbuild));
         let docker = Host { engines: vec![Engine::Docker], ..linux() };
         assert_eq!(choose(None, Platform::Arm64, &docker).unwrap(), Builder::Engine(Engine::Docker));
+        let why = reason(None, Builder::Engine(Engine::Docker), Platform::Arm64, &docker);
+        assert!(why.starts_with("Building with docker: cargo cannot build for aarch64"), "{why}");
+        assert!(why.contains("rustup target add aarch64-unknown-linux-musl"), "{why}");
+    }
+
+    #[test]
+    fn arm64_is_built_on_its_own_machines_like_any_other() {
+        let arm = Host { triple: "aarch64-unknown-linux-gnu".into(), static_glibc: true, ..Host::default() };
+        assert_eq!(choose(None, Platform::Arm64, &arm).unwrap(), Builder::Native(Linkage::StaticGlibc));
+        let targets = vec!["aarch64-unknown-linux-musl".into()];
+        let musl = Host { targets, musl_gcc: true, ..arm.clone() };
+        assert_eq!(choose(None, Platform::Arm64, &musl).unwrap(), Builder::Native(Linkage::Musl));
+        let said = choose(None, Platform::X86_64, &arm).unwrap_err().to_string();
+        assert!(said.contains("rustup target add x86_64-unknown-linux-musl"), "{said}");
+    }
+
+    #[test]
+    fn each_builder_that_was_asked_for_and_is_missing_says_what_installs_it() {
+        let bare = Host { triple: "x86_64-unknown-linux-gnu".into(), ..Host::default() };
+        let missing = [
+            (
+                BuilderKind::Native,
+                "rustup target add x86_64-unknown-linux-musl && apt-get install musl-tools",
+            ),
+            (BuilderKind::Docker, "apt-get install docker.io"),
+            (BuilderKind::Podman, "apt-get install podman"),
+            (BuilderKind::Finch, "brew install finch"),
+        ];
+        for (kind, command) in missing {
+            let said = choose(Some(kind), Platform::X86_64, &bare).unwrap_err().to_string();
+            assert!(said.contains(command), "{said}");
+        }
+        let mac = Host { triple: "aarch64-apple-darwin".into(), ..Host::default() };
+        let said = choose(Some(BuilderKind::Native), Platform::Arm64, &mac).unwrap_err().to_string();
+        assert!(said.contains("cargo install --locked cargo-zigbuild && pip install ziglang"), "{said}");
     }
 
     #[test]
     fn what_was_asked_for_is_taken_or_refused_never_replaced() {
         let said = choose(Some(BuilderKind::Podman), Platform::X86_64, &linux()).unwrap_err().to_string();
         assert!(said.contains("apt-get install podman"), "{said}");
-    }
-
-    #[test]
-    fn glibc_resolves_names_alone_from_2_34() {
-        assert!(glibc_resolves_alone("glibc 2.36\n"));
-        assert!(!glibc_resolves_alone("glibc 2.33\n"));
-        assert!(!glibc_resolves_alone("musl 1.2"));
     }
 }

@@ -13,9 +13,11 @@ mod commit;
 mod elf;
 mod engine;
 mod fingerprint;
+mod host;
 mod layer;
 mod lock;
 mod oci;
+mod platform;
 pub(crate) mod push;
 mod sbom;
 #[cfg(test)]
@@ -27,10 +29,12 @@ use anyhow::{Context as _, Result};
 
 pub(crate) use assemble::{Contents, assemble};
 pub(crate) use build::{BuildProgress, build};
-pub(crate) use builder::{Builder, BuilderKind, Engine, Host, Linkage, Platform, choose};
+pub(crate) use builder::{Builder, BuilderKind, Engine, Linkage, choose, reason};
 pub(crate) use commit::{Commit, head, last_commit};
 pub(crate) use fingerprint::fingerprint;
+pub(crate) use host::Host;
 pub(crate) use oci::{Digest, Image};
+pub(crate) use platform::Platform;
 
 /// The port the app listens on inside its container.
 pub(crate) const PORT: u16 = 5000;

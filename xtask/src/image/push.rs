@@ -10,10 +10,14 @@ mod error;
 use std::fmt;
 use std::time::Duration;
 
+use anyhow::{Context as _, anyhow};
 use oci_client::Reference;
 use oci_client::secrets::RegistryAuth;
 
-use super::oci::{Blob, Digest, Image, MANIFEST};
+use serde_json::Value;
+
+use super::Platform;
+use super::oci::{Blob, Digest, Image};
 use connection::Connection;
 
 pub(crate) use error::PushError;
@@ -80,10 +84,26 @@ pub(crate) async fn push(
 /// Lets `tag` name an image that the registry has, whatever it named before.
 pub(crate) async fn move_tag(registry: &Registry, digest: &Digest, tag: &str) -> Result<(), PushError> {
     let connection = Connection::open(registry).await?;
-    let manifest = connection.manifest(digest, MANIFEST).await?;
+    let manifest = connection.manifest(digest).await?;
     connection.put(tag, &manifest).await?;
     confirm(&connection, tag, digest).await?;
     Ok(())
+}
+
+/// What an image of the registry was made for; None when it is not there, and when it is several for several platforms.
+pub(crate) async fn platform(registry: &Registry, digest: &Digest) -> Result<Option<Platform>, PushError> {
+    let connection = Connection::open(registry).await?;
+    let manifest = match connection.manifest(digest).await {
+        Err(PushError::NotFound) => return Ok(None),
+        answer => answer?,
+    };
+    let manifest: Value = serde_json::from_slice(&manifest.data).context("read a manifest")?;
+    let Some(config) = manifest["config"]["digest"].as_str() else { return Ok(None) };
+    let config = connection.blob(config).await?;
+    let config: Value = serde_json::from_slice(&config).context("read an image's configuration")?;
+    let name = config["architecture"].as_str().unwrap_or_default();
+    let platform = Platform::of_oci(name);
+    Ok(Some(platform.ok_or_else(|| anyhow!("the image {digest} is for `{name}`, on which no service runs"))?))
 }
 
 /// Sends everything that the manifests name, before they do.

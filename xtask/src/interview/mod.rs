@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::config::{Config, FILE, Platform, write};
 use crate::draft::{Account, Draft, Stage};
+use crate::image::Platform as Architecture;
 use crate::ui::prompts::Prompter;
 
 /// Answers for the first run, which writes `foothold.toml`. Whatever is missing is asked.
@@ -26,6 +27,9 @@ pub(crate) struct Answers {
     /// What runs the containers.
     #[arg(long, value_enum)]
     pub(crate) platform: Option<Platform>,
+    /// The processors that they run on; this machine's by default, where the platform has them.
+    #[arg(long, value_enum)]
+    pub(crate) architecture: Option<Architecture>,
     /// The stages, from the first that gets a change to the last.
     #[arg(long, value_delimiter = ',', value_name = "STAGE,…")]
     pub(crate) stages: Option<Vec<String>>,
@@ -55,6 +59,8 @@ pub(crate) struct Surroundings {
     pub(crate) region: Option<String>,
     /// The address of the person.
     pub(crate) mail: Option<String>,
+    /// What this machine can build for, and run.
+    pub(crate) architecture: Architecture,
 }
 
 impl Surroundings {
@@ -63,7 +69,8 @@ impl Surroundings {
         let set = |key| std::env::var(key).ok().filter(|value| !value.is_empty());
         let git = Command::new("git").args(["config", "user.email"]).output().ok();
         let mail = git.and_then(|out| String::from_utf8(out.stdout).ok()).map(|mail| mail.trim().to_owned());
-        Surroundings { sandbox, region: set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")), mail }
+        let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));
+        Surroundings { sandbox, region, mail, architecture: Architecture::here() }
     }
 
     /// The person's own mailbox, with an alias for each account.
@@ -161,7 +168,11 @@ impl Interview<'_> {
             },
         };
         self.draft.platform = platform;
-        Ok(())
+        let guess =
+            if platform == Platform::AppRunner { Architecture::default() } else { around.architecture };
+        self.draft.architecture = answers.architecture.unwrap_or(guess);
+        let refusal = answers.architecture.and_then(|_| self.draft.refusal());
+        refusal.map_or(Ok(()), |refusal| bail!("{refusal}"))
     }
 
     fn stages(&mut self, answers: &Answers) -> Result<()> {

@@ -46,7 +46,8 @@ impl Prompter for Scripted {
 }
 
 fn real() -> Surroundings {
-    Surroundings { sandbox: false, region: None, mail: Some("jane.doe+x@example.org".into()) }
+    let mail = Some("jane.doe+x@example.org".into());
+    Surroundings { mail, ..Surroundings::default() }
 }
 
 fn sandbox() -> Surroundings {
@@ -125,6 +126,7 @@ fn every_answer_has_a_flag() {
         region: Some("eu-west-2".into()),
         email: Some("a+{account}@b.cd".into()),
         platform: Some(Platform::AppRunner),
+        architecture: Some(Architecture::X86_64),
         stages: Some(vec!["one".into(), "two".into(), "three".into()]),
         protected: Some(vec!["three".into()]),
         accounts: vec![
@@ -142,6 +144,22 @@ fn every_answer_has_a_flag() {
     assert_eq!(config.stages[1].account.as_ref().unwrap().email.as_deref(), Some("a+second@b.cd"));
     assert_eq!((config.stages[2].protected, config.stages[2].strategy), (true, Strategy::GRADUAL));
     assert_eq!(config.stages[0].size, Size::default());
+}
+
+#[test]
+fn an_image_is_for_this_machine_where_the_platform_has_that_and_nobody_says_otherwise() {
+    let arm = Surroundings { architecture: Architecture::Arm64, ..sandbox() };
+    let of = |answers: &Answers| ask(answers, &arm, None).unwrap();
+    let express = of(&Answers::default());
+    assert_eq!(express.check().unwrap().architecture, Architecture::Arm64);
+    assert!(express.text().contains("\narchitecture = \"arm64\""), "{}", express.text());
+    let other = Answers { architecture: Some(Architecture::X86_64), ..Answers::default() };
+    assert_eq!(of(&other).check().unwrap().architecture, Architecture::X86_64);
+    let app_runner = Answers { platform: Some(Platform::AppRunner), ..Answers::default() };
+    assert_eq!(of(&app_runner).check().unwrap().architecture, Architecture::X86_64);
+    let both = Answers { architecture: Some(Architecture::Arm64), ..app_runner };
+    let refused = ask(&both, &arm, None).unwrap_err().to_string();
+    assert!(refused.contains("App Runner has no arm64"), "{refused}");
 }
 
 #[test]

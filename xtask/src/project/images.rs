@@ -9,7 +9,7 @@ use crate::resources::ImageSource;
 
 impl Project<'_> {
     fn source(&self) -> Source {
-        let platform = image::Platform::default();
+        let platform = self.config.architecture;
         Source { root: self.workspace.root.clone(), package: "app".to_owned(), platform }
     }
 
@@ -21,13 +21,15 @@ impl Project<'_> {
             let tag = format!("src-{}", &hex::encode(Sha256::digest(bytes))[..16]);
             return Ok((ImageSource::program(source, program.clone()), tag));
         }
-        let builder = image::choose(builder, source.platform, &image::Host::probe().await)?;
-        let tag = image::fingerprint(&source, &builder).await?.tag();
-        Ok((ImageSource::built(source, builder), tag))
+        let host = image::Host::probe().await;
+        let took = image::choose(builder, source.platform, &host)?;
+        let tag = image::fingerprint(&source, &took).await?.tag();
+        let why = image::reason(builder, took, source.platform, &host);
+        Ok((ImageSource::built(source, took, why), tag))
     }
 
     pub(super) async fn image_unbuilt(&self) -> (ImageSource, String) {
-        let musl = || ImageSource::built(self.source(), Builder::Native(Linkage::Musl));
+        let musl = || ImageSource::built(self.source(), Builder::Native(Linkage::Musl), String::new());
         self.image(None).await.unwrap_or_else(|_| (musl(), "src-unknown".to_owned()))
     }
 }

@@ -22,10 +22,11 @@ use aws_sdk_ecs::types::{
 use serde::Serialize;
 
 use super::serving::{IMAGE_DIGEST, answers, digest, url};
-use super::{Account, Image, LogGroup, Role};
+use super::{Account, Image, LogGroup, Repository, Role, image};
 use crate::aws::{Aws, Door, Failure, Mark, explain, wrote};
 use crate::config::Size;
 use crate::graph::{Input, Key, Node};
+use crate::image::Platform;
 use crate::report::Known;
 use crate::resource::{Busy, Cx, NotVisible, Resource, Seen, SeenBy, State};
 
@@ -38,8 +39,9 @@ pub(crate) struct ExpressService {
     pub(crate) account: Key<Account>,
     pub(crate) mark: Mark,
     pub(crate) name: String,
-    /// What it runs at first; later images are `deploy`'s.
+    /// What it runs at first; later images are `deploy`'s. Its processors are those that its image was made for.
     pub(crate) image: Key<Image>,
+    pub(crate) repository: Key<Repository>,
     pub(crate) execution_role: Key<Role>,
     pub(crate) infrastructure_role: Key<Role>,
     pub(crate) task_role: Key<Role>,
@@ -48,8 +50,6 @@ pub(crate) struct ExpressService {
     pub(crate) port: u16,
     pub(crate) size: Size,
     pub(crate) health_path: String,
-    /// `X86_64` or `ARM64`: what the image was made for.
-    pub(crate) architecture: String,
     /// Empty: those of the default VPC.
     pub(crate) subnets: Vec<String>,
     pub(crate) security_groups: Vec<String>,
@@ -73,7 +73,6 @@ pub(crate) struct Owned {
     min_tasks: Option<i32>,
     max_tasks: Option<i32>,
     health_path: Option<String>,
-    architecture: Option<String>,
     /// Of those that are declared, the ones that are there: ECS adds its own.
     subnets: Vec<String>,
     security_groups: Vec<String>,
@@ -117,7 +116,6 @@ impl Resource for ExpressService {
             min_tasks: Some(self.size.min_tasks.try_into()?),
             max_tasks: Some(self.size.max_tasks.try_into()?),
             health_path: Some(self.health_path.clone()),
-            architecture: Some(self.architecture.clone()),
             subnets: sorted(self.subnets.clone()),
             security_groups: sorted(self.security_groups.clone()),
         })
@@ -145,7 +143,10 @@ impl Resource for ExpressService {
         let door = self.door(cx).await?;
         let Some(current) = current else {
             let image = &cx.known.of(&self.image)?.reference;
-            return self.create(&door, desired, image).await;
+            let repository = cx.known.of(&self.repository)?;
+            let center = cx.world.door(&repository.registry, &repository.access).await?;
+            let platform = image::platform(&center, repository, image).await?;
+            return self.create(&door, desired, image, platform).await;
         };
         if let State::Failed(_) = current.state {
             // It would keep its failed beginning for ever: made again, it begins anew.
@@ -216,7 +217,6 @@ impl ExpressService {
             min_tasks: scaling.and_then(|it| it.min_task_count()),
             max_tasks: scaling.and_then(|it| it.max_task_count()),
             health_path: revision.health_check_path.clone(),
-            architecture: revision.cpu_architecture().map(|it| it.as_str().to_owned()),
             subnets: network.map(|it| declared(&self.subnets, it.subnets())).unwrap_or_default(),
             security_groups: network
                 .map(|it| declared(&self.security_groups, it.security_groups()))
@@ -242,14 +242,20 @@ impl ExpressService {
         Ok(answers(url, told.as_deref()).await.map_or_else(State::Coming, |()| State::Ready))
     }
 
-    async fn create(&self, door: &Door, desired: &Owned, image: &str) -> Result<()> {
+    async fn create(
+        &self,
+        door: &Door,
+        desired: &Owned,
+        image: &str,
+        platform: Option<Platform>,
+    ) -> Result<()> {
         let request = door.ecs().create_express_gateway_service().service_name(&self.name).cluster(CLUSTER);
         let request = request.set_infrastructure_role_arn(desired.infrastructure_role.clone());
         let request = request.set_execution_role_arn(desired.execution_role.clone());
         let request = request.set_task_role_arn(desired.task_role.clone());
         let request = request.set_cpu(desired.cpu.clone()).set_memory(desired.memory.clone());
         let request = request.set_health_check_path(desired.health_path.clone());
-        let request = request.cpu_architecture(ExpressCpuArchitecture::from(self.architecture.as_str()));
+        let request = request.set_cpu_architecture(platform.map(architecture));
         let request = request.scaling_target(scaling(desired)).set_network_configuration(self.network());
         let request = request.primary_container(self.container(desired, image)?);
         let answer = request.set_tags(Some(self.tags(desired))).send().await;
@@ -263,7 +269,6 @@ impl ExpressService {
         let request = request.set_task_role_arn(desired.task_role.clone());
         let request = request.set_cpu(desired.cpu.clone()).set_memory(desired.memory.clone());
         let request = request.set_health_check_path(desired.health_path.clone());
-        let request = request.cpu_architecture(ExpressCpuArchitecture::from(self.architecture.as_str()));
         let request = request.scaling_target(scaling(desired)).set_network_configuration(self.network());
         let request = request.primary_container(self.container(desired, image)?);
         let answer = request.send().await.map_err(explain).map_err(later)?;
@@ -287,6 +292,13 @@ impl ExpressService {
         let network = ExpressGatewayServiceNetworkConfiguration::builder();
         let network = network.set_subnets(some(&self.subnets));
         declared.then(|| network.set_security_groups(some(&self.security_groups)).build())
+    }
+}
+
+fn architecture(platform: Platform) -> ExpressCpuArchitecture {
+    match platform {
+        Platform::X86_64 => ExpressCpuArchitecture::X8664,
+        Platform::Arm64 => ExpressCpuArchitecture::Arm64,
     }
 }
 

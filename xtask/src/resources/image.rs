@@ -16,11 +16,12 @@ use tokio::sync::OnceCell;
 
 use super::repository::ABSENT;
 use super::repository_policy::client;
+use super::serving::digest;
 use super::{Repository, repository};
 use crate::aws::{Aws, Door, Meter, read, wrote};
 use crate::graph::{Key, Node};
-use crate::image::push::{PushProgress, Registry, find, move_tag, push};
-use crate::image::{self, BuildProgress, Builder, Digest, Source};
+use crate::image::push::{self, PushProgress, Registry, find, move_tag, push};
+use crate::image::{self, BuildProgress, Builder, Digest, Platform, Source};
 use crate::report::Known;
 use crate::resource::{Cx, Resource, Seen, SeenBy, State};
 
@@ -41,7 +42,8 @@ pub(crate) struct ImageSource {
 }
 
 enum From {
-    Builder(Builder),
+    /// With why it is that one.
+    Builder(Builder, String),
     Program(PathBuf),
 }
 
@@ -74,8 +76,8 @@ impl Resource for Image {
 
     async fn observe(&self, cx: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
         let images = self.images(cx).await?;
-        let usable = images.iter().filter(|it| tagged(it, &self.tag) || tagged(it, LIVE));
-        let best = usable.max_by_key(|it| (tagged(it, &self.tag), tagged(it, LIVE), pushed(it)));
+        let usable = images.iter().filter(|it| tagged(it, &self.tag) || live(it));
+        let best = usable.max_by_key(|it| (tagged(it, &self.tag), live(it), pushed(it)));
         let Some(digest) = best.and_then(ImageDetail::image_digest) else { return Ok(None) };
         let uri = &cx.known.of(&self.repository)?.uri;
         let learned = Learned { reference: format!("{uri}@{digest}") };
@@ -120,6 +122,7 @@ impl Resource for Image {
 /// Tags of what is made from a source, and of what a stage runs.
 const SOURCE: &str = "src-";
 pub(super) const LIVE: &str = "live-";
+const BEFORE: &str = ".before";
 /// How many images ECR deletes in one request.
 const AT_ONCE: usize = 100;
 
@@ -134,8 +137,17 @@ impl Image {
 }
 
 impl ImageSource {
-    pub(crate) fn built(source: Source, builder: Builder) -> Self {
-        Self { source, from: From::Builder(builder), made: OnceCell::new() }
+    /// To be built, and why by that builder.
+    pub(crate) fn built(source: Source, builder: Builder, why: String) -> Self {
+        Self { source, from: From::Builder(builder, why), made: OnceCell::new() }
+    }
+
+    /// What builds it, and why, if something has to.
+    pub(crate) fn builder(&self) -> Option<&str> {
+        match &self.from {
+            From::Builder(_, why) => Some(why),
+            From::Program(_) => None,
+        }
     }
 
     /// From a static program that was built elsewhere.
@@ -153,25 +165,30 @@ impl ImageSource {
     /// The image, made if nobody has yet: a caller may begin before there is a repository.
     pub(crate) async fn made(&self, progress: &dyn Fn(BuildProgress)) -> Result<&image::Image> {
         let make = async || match &self.from {
-            From::Builder(builder) => image::make(&self.source, builder, progress).await,
+            From::Builder(builder, _) => image::make(&self.source, builder, progress).await,
             From::Program(program) => image::of_program(&self.source, program).await,
         };
         self.made.get_or_try_init(make).await
     }
 }
 
-/// The reference of the image of that tag, which is made and pushed if the repository does not have it.
+/// The reference of the image of that tag, which is made and pushed if the repository does not have it; `tell` hears
+/// what builds it.
 pub(crate) async fn ensure(
     door: &Door,
     repository: &repository::Learned,
     tag: &str,
     source: &ImageSource,
     meter: &Meter,
+    tell: &dyn Fn(&str),
 ) -> Result<String> {
     let registry = registry_of(door, repository).await?;
     let digest = match find(&registry, tag).await? {
         Some(digest) => digest,
-        None => push(&registry, source.made(&building(meter)).await?, tag, &pushing(meter)).await?,
+        None => {
+            source.builder().into_iter().for_each(tell);
+            push(&registry, source.made(&building(meter)).await?, tag, &pushing(meter)).await?
+        }
     };
     Ok(format!("{}@{digest}", repository.uri))
 }
@@ -196,7 +213,19 @@ pub(crate) async fn named(
     Ok(found.map(|digest| format!("{}@{digest}", repository.uri)))
 }
 
-/// Lets the tag `live-STAGE` name what a stage runs, so that no lifecycle rule removes it.
+/// What an image was made for; None when it is for several platforms, or in another repository.
+pub(crate) async fn platform(
+    door: &Door,
+    repository: &repository::Learned,
+    reference: &str,
+) -> Result<Option<Platform>> {
+    let digest = digest(reference).and_then(Digest::parse);
+    let digest = digest.with_context(|| format!("`{reference}` names no digest"))?;
+    Ok(push::platform(&registry_of(door, repository).await?, &digest).await?)
+}
+
+/// Lets the tag `live-STAGE` name what a stage runs, so that no lifecycle rule removes it, and `live-STAGE.before` what
+/// it ran until then.
 pub(crate) async fn mark_live(
     door: &Door,
     repository: &repository::Learned,
@@ -204,7 +233,26 @@ pub(crate) async fn mark_live(
     stage: &str,
 ) -> Result<()> {
     let digest = Digest::parse(digest).with_context(|| format!("`{digest}` is no digest"))?;
-    Ok(move_tag(&registry_of(door, repository).await?, &digest, &format!("{LIVE}{stage}")).await?)
+    let (registry, [live, before]) = (registry_of(door, repository).await?, tags_of(stage));
+    if let Some(there) = find(&registry, &live).await?.filter(|there| *there != digest) {
+        move_tag(&registry, &there, &before).await?;
+    }
+    Ok(move_tag(&registry, &digest, &live).await?)
+}
+
+/// The images that those tags name: what a stage runs, as far as we know, and what it ran before.
+pub(crate) async fn lived(door: &Door, repository: &repository::Learned, stage: &str) -> Result<Vec<String>> {
+    let registry = registry_of(door, repository).await?;
+    let mut images = Vec::new();
+    for tag in tags_of(stage) {
+        images.extend(find(&registry, &tag).await?.map(|digest| format!("{}@{digest}", repository.uri)));
+    }
+    Ok(images)
+}
+
+/// The tags of what a stage runs and of what it ran before. No stage has a dot in its name.
+pub(super) fn tags_of(stage: &str) -> [String; 2] {
+    [format!("{LIVE}{stage}"), format!("{LIVE}{stage}{BEFORE}")]
 }
 
 async fn registry_of(door: &Door, repository: &repository::Learned) -> Result<Registry> {
@@ -215,6 +263,11 @@ async fn registry_of(door: &Door, repository: &repository::Learned) -> Result<Re
 
 fn tagged(image: &ImageDetail, beginning: &str) -> bool {
     image.image_tags().iter().any(|tag| tag.starts_with(beginning))
+}
+
+/// Whether a stage runs it now.
+fn live(image: &ImageDetail) -> bool {
+    image.image_tags().iter().any(|tag| tag.starts_with(LIVE) && !tag.ends_with(BEFORE))
 }
 
 fn pushed(image: &ImageDetail) -> i64 {

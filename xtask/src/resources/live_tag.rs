@@ -5,7 +5,7 @@ use aws_sdk_ecr::types::ImageIdentifier;
 use serde::Serialize;
 
 use super::Repository;
-use super::image::{LIVE, mark_live};
+use super::image::{LIVE, mark_live, tags_of};
 use super::repository::ABSENT;
 use super::repository_policy::client;
 use super::serving::digest;
@@ -74,7 +74,8 @@ impl Resource for LiveTag {
 
     async fn delete(&self, cx: &Cx<'_, Aws>, _: &SeenBy<Self>) -> Result<()> {
         let (client, name) = client(cx, &self.repository).await?;
-        let request = client.batch_delete_image().repository_name(name).image_ids(self.tag());
+        let ids = tags_of(&self.stage).map(|tag| ImageIdentifier::builder().image_tag(tag).build());
+        let request = client.batch_delete_image().repository_name(name).set_image_ids(Some(ids.into()));
         gone(request.send().await, &[NO_IMAGE, ABSENT], &[])
     }
 }

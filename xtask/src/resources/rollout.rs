@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::{app_runner_service, express_service};
 use crate::aws::Door;
+use crate::image::Platform;
 
 /// A service that runs the app.
 pub(crate) struct Runner {
@@ -36,11 +37,12 @@ pub(crate) enum Standing {
 }
 
 impl Runner {
-    /// Lets the service run another image, and returns what to ask for. What else it has stays.
-    pub(crate) async fn roll_out(&self, reference: &str) -> Result<String> {
+    /// Lets the service run another image, made for `made_for`, and returns what to ask for. What else it has stays.
+    pub(crate) async fn roll_out(&self, reference: &str, made_for: Option<Platform>) -> Result<String> {
+        let (door, arn) = (&self.door, &self.arn);
         match self.platform {
-            Runs::Express => express_service::roll_out(&self.door, &self.arn, reference).await,
-            Runs::AppRunner => app_runner_service::roll_out(&self.door, &self.arn, reference).await,
+            Runs::Express => express_service::roll_out(door, arn, reference, made_for).await,
+            Runs::AppRunner => app_runner_service::roll_out(door, arn, reference, made_for).await,
         }
     }
 
@@ -60,11 +62,12 @@ impl Runner {
         }
     }
 
-    /// The images that came up, `…@sha256:…`, the newest first.
-    pub(crate) async fn good(&self) -> Result<Vec<String>> {
+    /// The images that came up, `…@sha256:…`, the newest first. None where AWS does not tell: App Runner lists its
+    /// operations, and not what they brought.
+    pub(crate) async fn good(&self) -> Result<Option<Vec<String>>> {
         match self.platform {
-            Runs::Express => express_service::good(&self.door, &self.arn).await,
-            Runs::AppRunner => bail!("App Runner does not tell what ran before: name it with --image"),
+            Runs::Express => express_service::good(&self.door, &self.arn).await.map(Some),
+            Runs::AppRunner => Ok(None),
         }
     }
 }

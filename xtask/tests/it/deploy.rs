@@ -1,6 +1,6 @@
 //! Another image for a stage, and back to the one before.
 
-use crate::world::{self, Ended, World, get};
+use crate::world::{self, Ended, FOOTHOLD, World, get};
 use sandbox::services::iam;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -67,4 +67,81 @@ async fn another_image_comes_and_goes_and_one_that_does_not_come_up_changes_noth
     let missing = deploy(&world, &other, &["--image", "src-of-nothing"]).await;
     assert_eq!(missing.status, 1);
     missing.says("there is no image `src-of-nothing`");
+}
+
+/// What was asked of AWS by that name, in order.
+fn asked(world: &World, operation: &str) -> Vec<Value> {
+    let requests = world.sandbox.requests().into_iter().filter(|request| request.operation == operation);
+    requests.map(|request| Value::Object(request.input)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn app_runner_does_not_tell_what_ran_before_and_a_tag_does() {
+    let world = world::start_with(|options| {
+        options.settings.app_runner_customers = vec!["aws+listservices-dev@example.com".to_owned()];
+    })
+    .await;
+    world.write("foothold.toml", &FOOTHOLD.replace("[config]", "platform = \"app-runner\"\n\n[config]"));
+    let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    let (first, other) = (runs(&url).await, program(&world, "other", |bytes| bytes.push(0)));
+    let early = deploy(&world, &other, &["--rollback"]).await;
+    assert_eq!(early.status, 1, "{early:?}");
+    early.says("stage development has never run another image");
+
+    deploy(&world, &other, &[]).await.good().says("Live in ");
+    let second = runs(&url).await;
+    assert_ne!(first, second);
+    // One that never came up is none to go back to.
+    let broken = program(&world, "broken", |bytes| bytes.truncate(64 * 1024));
+    let failed = deploy(&world, &broken, &[]).await;
+    assert_eq!(failed.status, 1, "{failed:?}");
+    failed.says("the image did not come up").says(&second);
+    for expected in [&first, &second] {
+        deploy(&world, &other, &["--rollback"]).await.good().says("Live in ");
+        assert_eq!(runs(&url).await, *expected);
+    }
+    world.xtask(&["plan", "--check"]).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_runs_on_what_its_image_was_made_for() {
+    let world = world::start().await;
+    let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    let created = asked(&world, "CreateExpressGatewayService");
+    assert_eq!(created.last().expect("a service")["cpuArchitecture"], "X86_64");
+    let first = runs(&url).await;
+
+    world.write("foothold.toml", &FOOTHOLD.replace("[config]", "architecture = \"arm64\"\n\n[config]"));
+    let other = program(&world, "other", |bytes| bytes.push(0));
+    let refused = deploy(&world, &other, &[]).await;
+    assert_eq!(refused.status, 1, "{refused:?}");
+    refused.says("it is for x86_64, the image is for arm64");
+    const ARM64: u8 = 183;
+    let foreign = program(&world, "foreign", |bytes| bytes[18] = ARM64);
+    world.sandbox.forget_requests();
+    let failed = deploy(&world, &foreign, &[]).await;
+    // It is deployed as what it says it is; that no machine here runs it is another matter.
+    assert_eq!(failed.status, 1, "{failed:?}");
+    failed.says("the image did not come up");
+    assert_eq!(asked(&world, "UpdateExpressGatewayService")[0]["cpuArchitecture"], "ARM64");
+    assert_eq!(runs(&url).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_only_the_error_rate_stopped_is_tried_once_more() {
+    let world = world::start().await;
+    let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    let (first, other) = (runs(&url).await, program(&world, "other", |bytes| bytes.push(0)));
+    world.sandbox.forget_requests();
+    let missing = format!("{url}/of/a/scanner");
+    let scan = async {
+        // Until the second attempt: what scanners ask for is not there, and that counts as errors.
+        while asked(&world, "UpdateExpressGatewayService").len() < 2 {
+            assert_eq!(get(&missing).await.0, 404);
+        }
+    };
+    let (ended, ()) = tokio::join!(deploy(&world, &other, &[]), scan);
+    ended.good().says("alarms in ALARM state").says("No task failed: trying once more.").says("Live in ");
+    assert_ne!(runs(&url).await, first);
+    assert_eq!(asked(&world, "UpdateExpressGatewayService").len(), 2);
 }

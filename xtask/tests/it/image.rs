@@ -144,3 +144,42 @@ async fn a_program_that_could_not_run_there_is_refused_before_anything_is_sent()
     }
     assert_eq!(tags(&world), there);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_builder_that_is_missing_says_what_installs_it() {
+    let world = world::start().await;
+    let tools = world.file("tools");
+    std::fs::create_dir(&tools).expect("make a directory");
+    let path = std::env::var_os("PATH").expect("a path");
+    for tool in ["rustc", "cargo"] {
+        let found = std::env::split_paths(&path).map(|it| it.join(tool)).find(|it| it.is_file());
+        let found = found.expect("a Rust toolchain");
+        std::os::unix::fs::symlink(found, tools.join(tool)).expect("link a tool");
+    }
+    let run = |arguments: &[&str]| {
+        let keys = iam::admin_keys(&world.sandbox.world());
+        let mut command = world.command(arguments, &keys.access_key_id, &keys.secret_access_key);
+        // Where rustup keeps the toolchain that its links start.
+        for (name, below) in [("RUSTUP_HOME", ".rustup"), ("CARGO_HOME", ".cargo")] {
+            let home = std::env::home_dir().expect("a home directory").join(below);
+            command.env(name, std::env::var_os(name).unwrap_or_else(|| home.into_os_string()));
+        }
+        command.env("PATH", &tools).env_remove("FOOTHOLD_BINARY");
+        tokio::task::spawn_blocking(move || command.output().expect("run xtask"))
+    };
+    let remedies = [
+        ("native", "apt-get install musl-tools"),
+        ("docker", "docker does not answer here: install it (`apt-get install docker.io`)"),
+        ("podman", "install it (`apt-get install podman`)"),
+        ("finch", "install it (`brew install finch`)"),
+    ];
+    for (builder, remedy) in remedies {
+        let ended = run(&["image", "--builder", builder]).await.expect("a task");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), ended.stdout.is_empty()), (Some(1), true), "{said}");
+        assert!(said.contains(remedy), "{said}");
+    }
+    let ended = run(&["image"]).await.expect("a task");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("musl-tools") && said.contains("or start Docker, Podman or Finch"), "{said}");
+}

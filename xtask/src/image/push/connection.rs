@@ -8,8 +8,12 @@ use futures::stream::{self, StreamExt as _};
 use http::HeaderValue;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
-use oci_client::manifest::OciImageIndex;
+use oci_client::manifest::{
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE, OciImageIndex,
+};
 use oci_client::{Client, Reference, RegistryOperation};
+use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -21,6 +25,22 @@ const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(300);
 /// The granularity of the progress.
 const PIECE: usize = 64 * 1024;
+
+/// The forms in which engines push images. A registry that was not asked for them all would convert one into another,
+/// and so into another digest.
+const MANIFESTS: [&str; 4] = [
+    OCI_IMAGE_MEDIA_TYPE,
+    OCI_IMAGE_INDEX_MEDIA_TYPE,
+    IMAGE_MANIFEST_MEDIA_TYPE,
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE,
+];
+
+/// What a manifest says of itself; that it may leave out when it is the OCI's.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Typed {
+    media_type: Option<String>,
+}
 
 pub(super) struct Connection<'registry> {
     client: Client,
@@ -57,12 +77,23 @@ impl<'registry> Connection<'registry> {
         }
     }
 
-    pub(super) async fn manifest(&self, digest: &Digest, media_type: &str) -> Result<Blob, PushError> {
+    /// The manifest of that digest as it was pushed.
+    pub(super) async fn manifest(&self, digest: &Digest) -> Result<Blob, PushError> {
         let (reference, auth) = (self.registry.reference(digest.as_str()), self.registry.auth());
-        let (manifest, _) = self
-            .heard(async || self.client.pull_manifest_raw(&reference, &auth, &[media_type]).await)
-            .await?;
-        Ok(Blob::new(media_type, manifest))
+        let (manifest, _) =
+            self.heard(async || self.client.pull_manifest_raw(&reference, &auth, &MANIFESTS).await).await?;
+        let typed: Typed = serde_json::from_slice(&manifest).context("read a manifest")?;
+        Ok(Blob::new(typed.media_type.as_deref().unwrap_or(OCI_IMAGE_MEDIA_TYPE), manifest))
+    }
+
+    /// A blob that is small enough to be held.
+    pub(super) async fn blob(&self, digest: &str) -> Result<Vec<u8>, PushError> {
+        let reference = self.registry.reference(digest);
+        self.heard(async || {
+            let mut data = Vec::new();
+            self.client.pull_blob(&reference, digest, &mut data).await.map(|()| data)
+        })
+        .await
     }
 
     /// What the registry says refers to an image, by its own list or by the tag that stands in for one.

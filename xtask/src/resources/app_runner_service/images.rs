@@ -1,14 +1,21 @@
 //! Another image for an App Runner service.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use aws_sdk_apprunner::types::{OperationStatus as Status, Service as Found};
 
 use super::{ABSENT, BUSY, IMAGE_DIGEST, digest, failure};
 use crate::aws::{Door, read, wrote};
+use crate::image::Platform;
 use crate::resources::rollout::Standing;
 
 /// Lets a service run another image, and returns the operation that brings it. What else it has stays.
-pub(crate) async fn roll_out(door: &Door, arn: &str, reference: &str) -> Result<String> {
+pub(crate) async fn roll_out(
+    door: &Door,
+    arn: &str,
+    reference: &str,
+    platform: Option<Platform>,
+) -> Result<String> {
+    ensure!(platform != Some(Platform::Arm64), "App Runner does not run images for arm64, as {reference} is");
     let service = describe(door, arn).await?;
     let mut source = service.source_configuration.context("the service runs nothing yet")?;
     let image = source.image_repository.as_mut().context("the service runs no image")?;

@@ -6,8 +6,9 @@ use aws_sdk_ecs::types::{
     ServiceDeploymentBrief as Brief, ServiceDeploymentStatus as Status, Task,
 };
 
-use super::{CLUSTER, LOGS, describe, environment, later, newest, variables};
+use super::{CLUSTER, LOGS, architecture, describe, environment, later, newest, variables};
 use crate::aws::{Door, explain, read};
+use crate::image::Platform;
 
 /// How the newest deployment of a service stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +25,14 @@ pub(crate) enum Standing {
     },
 }
 
-/// Lets a service run another image, and returns the revision that is to run it. What else it has stays.
-pub(crate) async fn roll_out(door: &Door, arn: &str, reference: &str) -> Result<String> {
+/// Lets a service run another image, made for `platform`, and returns the revision that is to run it. What else it has
+/// stays.
+pub(crate) async fn roll_out(
+    door: &Door,
+    arn: &str,
+    reference: &str,
+    platform: Option<Platform>,
+) -> Result<String> {
     let service = describe(door, arn).await?.context("there is no such service")?;
     let runs =
         newest(&service).and_then(|it| it.primary_container()).context("the service runs nothing yet")?;
@@ -34,7 +41,8 @@ pub(crate) async fn roll_out(door: &Door, arn: &str, reference: &str) -> Result<
     container.image = reference.to_owned();
     container.environment = Some(told);
     let request = door.ecs().update_express_gateway_service().service_arn(arn);
-    let answer = request.primary_container(container).send().await.map_err(explain).map_err(later)?;
+    let request = request.primary_container(container).set_cpu_architecture(platform.map(architecture));
+    let answer = request.send().await.map_err(explain).map_err(later)?;
     let target = answer.service.and_then(|it| it.target_configuration);
     target.and_then(|it| it.service_revision_arn).context("ECS does not say which revision it makes")
 }

@@ -46,13 +46,18 @@ impl Story {
         })
     }
 
-    fn image(&self, environment: &mut Environment<Aws>, account: Key<Account>) -> Key<Image> {
+    fn image(
+        &self,
+        environment: &mut Environment<Aws>,
+        account: Key<Account>,
+    ) -> (Key<Repository>, Key<Image>) {
         let repository =
             environment.add(Repository { account, mark: self.mark(), name: "listservices".into() });
         let root = self.directory.path().to_owned();
         let source = Sources { root, package: "server".into(), platform: Platform::X86_64 };
         let source = Rc::new(ImageSource::ready(source, image("server")));
-        environment.add(Image { repository, tag: "src-0123456789abcdef".into(), source })
+        let image = environment.add(Image { repository, tag: "src-0123456789abcdef".into(), source });
+        (repository, image)
     }
 
     fn express(&self, environment: &mut Environment<Aws>, wanted: &Wanted) {
@@ -65,12 +70,13 @@ impl Story {
         let task_role = self.role(environment, account, ("app", tasks), &[]);
         let name = "/foothold/listservices".to_owned();
         let log_group = environment.add(LogGroup { account, mark: self.mark(), name, days: 30 });
-        let image = self.image(environment, account);
+        let (repository, image) = self.image(environment, account);
         environment.add(ExpressService {
             account,
             mark: self.mark(),
             name: "ListServices".into(),
             image,
+            repository,
             execution_role,
             infrastructure_role,
             task_role,
@@ -79,7 +85,6 @@ impl Story {
             port: 5000,
             size: Size { min_tasks: wanted.min_tasks, ..Size::default() },
             health_path: "/healthz".into(),
-            architecture: "X86_64".into(),
             subnets: Vec::new(),
             security_groups: Vec::new(),
             after: Vec::new(),
@@ -92,7 +97,7 @@ impl Story {
         let puller = ("access", "build.apprunner.amazonaws.com");
         let access_role = self.role(environment, account, puller, &["AWSAppRunnerServicePolicyForECRAccess"]);
         let task_role = self.role(environment, account, ("app", "tasks.apprunner.amazonaws.com"), &[]);
-        let image = self.image(environment, account);
+        let (_, image) = self.image(environment, account);
         environment.add(AppRunnerService {
             account,
             mark: self.mark(),
@@ -208,7 +213,7 @@ async fn another_image_is_rolled_out_and_the_next_run_leaves_it() {
     let other = image("other");
     let pushed = crate::image::push::push(&registry, &other, "src-other", &|_| ()).await.expect("a push");
     let reference = format!("{}@{pushed}", uri(&story).await);
-    let revision = roll_out(&door, &arn, &reference).await.expect("a roll-out");
+    let revision = roll_out(&door, &arn, &reference, Some(Platform::X86_64)).await.expect("a roll-out");
     while let Standing::Coming(_) = standing(&door, &arn).await.expect("a standing") {
         tokio::task::yield_now().await;
     }
