@@ -3,10 +3,11 @@
 use std::process::Command;
 use std::sync::Mutex;
 
+use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::fixture::image;
-use super::registry::{DebianRegistry, PASSWORD, Proxy, at};
+use super::registry::{Cut, DebianRegistry, PASSWORD, Proxy, at};
 use crate::image::Image;
 use crate::image::push::{PushError, PushProgress, Registry, find, move_tag, push};
 
@@ -120,6 +121,51 @@ async fn cut_anywhere_nothing_is_tagged_and_the_next_push_finishes() {
         let told = inspect(&registry, &format!("{repository}:src-1"), &[]);
         assert_eq!(told["Digest"], image.digest().as_str());
     }
+}
+
+/// A sequence that looks random and is the same in every run.
+fn seeded(seed: u64) -> impl Iterator<Item = u64> {
+    std::iter::successors(Some(seed), |it| {
+        Some(it.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
+    })
+    .map(|it| it >> 33)
+    .skip(1)
+}
+
+#[tokio::test]
+async fn cut_at_any_byte_it_is_whole_in_the_end_or_not_there_and_the_error_is_clear() {
+    let registry = DebianRegistry::start();
+    let image = image("app");
+    let whole = {
+        let proxy = Proxy::cutting_after(&registry.address, u64::MAX).await;
+        push(&at(&proxy.address, "whole"), &image, "src-1", &quiet).await.unwrap();
+        proxy.sent()
+    };
+    let attempt = async |(number, cut): (usize, Cut)| {
+        let repository = format!("cut-{number}");
+        let proxy = Proxy::cutting(&registry.address, cut).await;
+        let pushed = push(&at(&proxy.address, &repository), &image, "src-1", &quiet).await;
+        let there = find(&registry.repository(&repository), "src-1").await.unwrap();
+        match (&pushed, cut) {
+            (Ok(digest), _) => assert_eq!(there.as_ref(), Some(digest), "{cut:?}"),
+            // Cut at the very end, all of it is there and only nobody knows.
+            (Err(PushError::Cut(_)), Cut::ForGood(_)) => {
+                assert!(there.is_none_or(|it| it == *image.digest()), "{cut:?}");
+            }
+            _ => panic!("{cut:?}: {pushed:?}"),
+        }
+        push(&registry.repository(&repository), &image, "src-1", &quiet).await.unwrap();
+        let (name, credentials) = (format!("{repository}:src-1"), format!("AWS:{PASSWORD}"));
+        let from = format!("docker://{}/{name}", registry.address);
+        // It takes every blob, and checks its digest.
+        let copy = tempfile::tempdir().unwrap();
+        let to = format!("oci:{}", copy.path().join("image").display());
+        skopeo(&["copy", "--src-tls-verify=false", "--src-creds", &credentials, &from, &to]);
+    };
+    let bytes = seeded(20_261_125).map(|it| it % whole).take(40);
+    let cuts =
+        bytes.enumerate().map(|(n, at)| (n, if n % 2 == 0 { Cut::ForGood(at) } else { Cut::Once(at) }));
+    futures::stream::iter(cuts).for_each_concurrent(8, attempt).await;
 }
 
 #[tokio::test]

@@ -77,7 +77,16 @@ impl Drop for DebianRegistry {
     }
 }
 
-/// Stands before a registry; lets a number of bytes through to it, over all connections, then cuts every connection.
+/// When a line is cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cut {
+    /// Every connection ends at that byte, counted over all of them, and no later one gets any further.
+    ForGood(u64),
+    /// The connection that sends that byte ends there; later ones are whole.
+    Once(u64),
+}
+
+/// Stands before a registry, and cuts the line to it.
 pub(super) struct Proxy {
     pub(super) address: String,
     sent: Arc<AtomicU64>,
@@ -86,13 +95,17 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) async fn cutting_after(target: &str, bytes: u64) -> Self {
+        Self::cutting(target, Cut::ForGood(bytes)).await
+    }
+
+    pub(super) async fn cutting(target: &str, cut: Cut) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let sent = Arc::new(AtomicU64::new(0));
         let (target, counted) = (target.to_owned(), sent.clone());
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(forward(client, target.clone(), counted.clone(), bytes));
+                tokio::spawn(forward(client, target.clone(), counted.clone(), cut));
             }
         });
         Proxy { address, sent, task }
@@ -110,7 +123,18 @@ impl Drop for Proxy {
     }
 }
 
-async fn forward(mut client: TcpStream, target: String, sent: Arc<AtomicU64>, limit: u64) {
+impl Cut {
+    /// How many of the next bytes pass when so many were sent before.
+    fn allows(self, before: u64, next: u64) -> u64 {
+        match self {
+            Cut::ForGood(at) => at.saturating_sub(before).min(next),
+            Cut::Once(at) if (before..before + next).contains(&at) => at - before,
+            Cut::Once(_) => next,
+        }
+    }
+}
+
+async fn forward(mut client: TcpStream, target: String, sent: Arc<AtomicU64>, cut: Cut) {
     let mut server = TcpStream::connect(target).await.unwrap();
     let (mut from_server, mut to_server) = server.split();
     let (mut from_client, mut to_client) = client.split();
@@ -118,7 +142,7 @@ async fn forward(mut client: TcpStream, target: String, sent: Arc<AtomicU64>, li
         let mut piece = [0; 4096];
         while let Ok(read @ 1..) = from_client.read(&mut piece).await {
             let before = sent.fetch_add(read as u64, Ordering::SeqCst);
-            let allowed = limit.saturating_sub(before).min(read as u64) as usize;
+            let allowed = cut.allows(before, read as u64) as usize;
             if to_server.write_all(&piece[..allowed]).await.is_err() || allowed < read {
                 return;
             }
