@@ -1,7 +1,8 @@
 //! The first run: questions, each with a default and a flag, and the `foothold.toml` they make.
 
+mod surroundings;
+
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
@@ -10,6 +11,8 @@ use crate::config::{Config, FILE, Platform, write};
 use crate::draft::{Account, Draft, Stage};
 use crate::image::Platform as Architecture;
 use crate::ui::prompts::Prompter;
+
+pub(crate) use surroundings::Surroundings;
 
 /// Answers for the first run, which writes `foothold.toml`. Whatever is missing is asked.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
@@ -48,40 +51,6 @@ pub(crate) struct Answers {
     /// Whether there is an organization; without one every account must exist.
     #[arg(long, value_name = "BOOL")]
     pub(crate) organization: Option<bool>,
-}
-
-/// What can be guessed without asking.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Surroundings {
-    /// Where nothing costs and no mail arrives, every question has a default.
-    pub(crate) sandbox: bool,
-    /// The Region that other AWS tools would use.
-    pub(crate) region: Option<String>,
-    /// The address of the person.
-    pub(crate) mail: Option<String>,
-    /// What this machine can build for, and run.
-    pub(crate) architecture: Architecture,
-}
-
-impl Surroundings {
-    /// From the environment and from git.
-    pub(crate) fn look(sandbox: bool) -> Self {
-        let set = |key| std::env::var(key).ok().filter(|value| !value.is_empty());
-        let git = Command::new("git").args(["config", "user.email"]).output().ok();
-        let mail = git.and_then(|out| String::from_utf8(out.stdout).ok()).map(|mail| mail.trim().to_owned());
-        let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));
-        Surroundings { sandbox, region, mail, architecture: Architecture::here() }
-    }
-
-    /// The person's own mailbox, with an alias for each account.
-    fn email(&self) -> Option<String> {
-        if self.sandbox {
-            return Some("aws+{name}-{account}@example.com".into());
-        }
-        let (local, domain) = self.mail.as_deref()?.split_once('@')?;
-        let local = local.split('+').next().filter(|local| !local.is_empty())?;
-        Some(format!("{local}+{{name}}-{{account}}@{domain}"))
-    }
 }
 
 /// What is declared in the file; without a file, what the answers make of it, which is then written.
