@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `docker push` reaches the registry: with an engine of its own, started for this and stopped again. Needs root.
+# `docker push` and `podman push` reach the registry: with an engine of its own, started for this and stopped again.
+# Needs root.
 set -euo pipefail
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
@@ -30,4 +31,12 @@ pushed=$(text default 'imageDetails[0].imageDigest' ecr describe-images --reposi
 step "and pulled again"
 docker image rm --force "$uri:v1" hello:v1 >"$work/said"
 docker pull --quiet "$uri@$pushed"
-echo "docker push: done in $SECONDS s"
+step "and by podman"
+podman() { command podman --root "$work/podman" --runroot "$work/podman-run" --storage-driver vfs "$@"; }
+export REGISTRY_AUTH_FILE=$work/podman.json
+podman load --quiet --input "$work/image.tar" >"$work/said"
+aws ecr get-login-password | podman login --tls-verify=false --username AWS --password-stdin "$host" >"$work/said"
+podman push --quiet --tls-verify=false hello:v1 "$uri:podman"
+tags=$(text default 'imageDetails[].imageTags[]' ecr describe-images --repository-name hello)
+contains "$tags" podman
+echo "docker push and podman push: done in $SECONDS s"
