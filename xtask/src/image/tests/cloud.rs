@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -13,6 +14,7 @@ const RESOLVER: &str = "127.0.0.77";
 
 pub(super) struct Cloud {
     server: Child,
+    resolver: Option<JoinHandle<()>>,
     said: Receiver<String>,
     pub(super) address: SocketAddr,
     directory: TempDir,
@@ -24,7 +26,8 @@ impl Cloud {
         let directory = tempfile::tempdir().unwrap();
         std::fs::set_permissions(directory.path(), readable()).unwrap();
         std::fs::write(directory.path().join("resolv.conf"), format!("nameserver {RESOLVER}\n")).unwrap();
-        answer_with_this_host(UdpSocket::bind((RESOLVER, 53)).expect("bind port 53: run this as root"));
+        let resolver =
+            answer_with_this_host(UdpSocket::bind((RESOLVER, 53)).expect("bind port 53: run this as root"));
         let mut request = Command::new("openssl");
         request.current_dir(&directory).args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]);
         request.args(["-keyout", "key.pem", "-out", "cert.pem", "-subj", &format!("/CN={name}")]);
@@ -46,7 +49,7 @@ impl Cloud {
         let address = said.find_map(|it| it.unwrap().strip_prefix("ACCEPT ")?.parse().ok()).unwrap();
         let (tell, told) = channel();
         std::thread::spawn(move || said.map_while(Result::ok).try_for_each(|it| tell.send(it)));
-        Cloud { server, said: told, address, directory }
+        Cloud { server, resolver: Some(resolver), said: told, address, directory }
     }
 
     pub(super) fn file(&self, name: &str) -> String {
@@ -64,6 +67,11 @@ impl Drop for Cloud {
     fn drop(&mut self) {
         self.server.kill().ok();
         self.server.wait().ok();
+        // Nothing asked: the end. The next one needs the address.
+        UdpSocket::bind((RESOLVER, 0)).and_then(|it| it.send_to(&[], (RESOLVER, 53))).ok();
+        if let Some(resolver) = self.resolver.take() {
+            resolver.join().ok();
+        }
     }
 }
 
@@ -72,10 +80,10 @@ fn readable() -> std::fs::Permissions {
 }
 
 /// A DNS that knows one answer: 127.0.0.1 to who asks for an IPv4 address, nothing to who asks for another.
-fn answer_with_this_host(socket: UdpSocket) {
+fn answer_with_this_host(socket: UdpSocket) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut query = [0; 512];
-        while let Ok((length, from)) = socket.recv_from(&mut query) {
+        while let Ok((length @ 1.., from)) = socket.recv_from(&mut query) {
             let question = &query[12..length];
             let end = question.iter().position(|it| *it == 0).unwrap() + 5;
             let ipv4 = question[end - 3] == 1;
@@ -87,5 +95,5 @@ fn answer_with_this_host(socket: UdpSocket) {
             }
             socket.send_to(&answer, from).unwrap();
         }
-    });
+    })
 }
