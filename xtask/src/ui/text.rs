@@ -125,7 +125,11 @@ pub(crate) fn done(done: &Done) -> String {
     let lines = remedies.iter().fold(lines, |lines, remedy| lines + "\n\n" + remedy);
     let did = done.count(|o| matches!(o, Outcome::Did(_)));
     let same = done.count(|o| matches!(o, Outcome::Same | Outcome::Absent));
-    let end = format!("{did} done, {same} as they were");
+    let kept = match done.count(|o| matches!(o, Outcome::Kept(_))) {
+        0 => String::new(),
+        kept => format!(", {kept} kept"),
+    };
+    let end = format!("{did} done, {same} as they were{kept}");
     if lines.is_empty() { end } else { format!("{lines}\n\n{end}") }
 }
 
@@ -139,7 +143,8 @@ fn remedy_of(outcome: &Outcome) -> Option<&'static str> {
 fn ended(line: &Line<Outcome>) -> Option<String> {
     let note = match &line.result {
         Outcome::Same | Outcome::Absent | Outcome::Did(_) => return None,
-        Outcome::Kept(why) => format!("kept: {why}"),
+        // A teardown ends with the list of them.
+        Outcome::Kept(_) => return None,
         Outcome::Foreign => "not ours, left alone; `--adopt` takes it over".to_owned(),
         Outcome::Replace(differences) => format!("only a new one could have {}", changed(differences)),
         Outcome::NotVisible(why) => format!("not visible to you: {why}"),
