@@ -1,6 +1,6 @@
 //! Signing in to Identity Center: by a browser on this machine, or by a code on any.
 //!
-//! The authorization code grant with PKCE, as `aws sso login` uses it, and the device grant. `aws-facts.md`, section 2.
+//! The authorization code grant with PKCE, as `aws sso login` uses it, and the device grant.
 
 mod redirect;
 

@@ -1,7 +1,7 @@
 //! An AppConfig application.
 //!
 //! Names are not unique and nothing makes a creation idempotent: of several, the one with our tag and the lowest id
-//! is it. See `aws-facts.md`, section 4.
+//! is it.
 
 use std::collections::HashMap;
 use std::rc::Rc;

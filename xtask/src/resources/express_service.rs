@@ -1,7 +1,6 @@
 //! An ECS Express service: the running app.
 //!
 //! ACTIVE is not serving and INACTIVE is gone: it is ready when its newest deployment succeeded and its URL answers.
-//! See `aws-facts.md`, section 7.
 
 mod images;
 mod removal;
