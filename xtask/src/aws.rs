@@ -25,6 +25,7 @@ mod caller;
 pub(crate) mod check;
 mod failure;
 mod fence;
+mod login_session;
 mod portal;
 mod session;
 pub(crate) mod signin;
@@ -32,6 +33,7 @@ mod token;
 
 use failure::NoCredentials;
 pub(crate) use failure::{Failure, explain, gone, read, remedy, wrote};
+use login_session::LoginSession;
 pub(crate) use portal::{Again, Opened, Portal, PortalAccount, Sso, SsoSession, sign_out};
 use portal::{ENDED, PortalRole};
 pub(crate) use session::SessionKeys;
@@ -257,6 +259,9 @@ async fn load(reach: &Reach) -> Result<SdkConfig> {
     let mut loader = loader(reach, &reach.region)?;
     if let Some(profile) = &reach.profile {
         loader = loader.profile_name(profile);
+    }
+    if let Some(session) = LoginSession::of(reach.profile.as_deref()).await {
+        loader = loader.credentials_provider(session);
     }
     if let Some((id, secret)) = &reach.keys {
         loader = loader.credentials_provider(Credentials::new(id, secret, None, None, SESSION));

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use anyhow::Result;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -120,9 +121,18 @@ where
     let answered = error.raw_response();
     let request_id = answered.and_then(|r| r.headers().get("x-amzn-requestid")).map(str::to_owned);
     let status = answered.map_or(0, |r| r.status().as_u16());
+    let without = |message: String, unsent| {
+        let (code, request_id, transient) = (String::new(), None, false);
+        Failure { code, message, request_id, transient, unsent }
+    };
     if let Some(NoCredentials(why)) = within(&error) {
-        let (code, message) = (String::new(), why.clone());
-        return Failure { code, message, request_id: None, transient: false, unsent: true };
+        return without(why.clone(), true);
+    }
+    if let Some(CredentialsError::CredentialsNotLoaded(_)) = within(&error) {
+        return without(
+            "there are no credentials, neither in the environment nor in a profile".to_owned(),
+            false,
+        );
     }
     // Why STS refused the role that the call was to be made with: deep inside of a call that was never sent.
     let refused = within::<AssumeRoleError>(&error);

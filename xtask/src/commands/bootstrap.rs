@@ -206,8 +206,9 @@ fn summary<T>(project: &Project, aws: &Aws, declared: &Declared, seen: &Report<T
         lines.iter().map(|(stage, what)| format!("  {stage:<14} {what}\n")).collect()
     };
     let (name, caller, file) = (&project.config.name, &aws.caller.arn, project.workspace.profiles.display());
-    let labels: Vec<&str> = project.config.accounts().map(|account| account.label.as_str()).collect();
-    let (labels, links) = (labels.join(", "), links(declared, seen));
+    let profiles = project.config.accounts().filter(|account| account.profile.is_none());
+    let profiles = profiles.map(|account| account.profile_name.as_ref().unwrap_or(&account.label).as_str());
+    let (profiles, links) = (profiles.collect::<Vec<_>>().join(", "), links(declared, seen));
     let console = match links.is_empty() || project.common.sandbox {
         true => String::new(),
         false => format!("\nConsole, by switching roles:\n{}", listed(&links)),
@@ -216,7 +217,7 @@ fn summary<T>(project: &Project, aws: &Aws, declared: &Declared, seen: &Report<T
     let stage = addresses.first().map_or("development", |(stage, _)| stage);
     format!(
         "\n{name} runs.\n{}{console}\n\
-         Profiles {labels} are in {file}, for the AWS CLI and every SDK.\n\
+         Profiles {profiles} are in {file}, for the AWS CLI and every SDK.\n\
          Signed in as {caller}.\n\
          On AWS this costs about {costs:.0} USD a month, until `cargo xtask teardown`.\n\n\
          Next:\n  cargo xtask status{sandbox}\n  \

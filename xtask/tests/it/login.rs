@@ -97,6 +97,12 @@ impl Story {
         self.ada.xtask(&["exec", "--stage", "development", "--", "true"]).await
     }
 
+    async fn refused_before_signing_in(&self, why: &str) {
+        let ended = self.ada.login(&[], |link| panic!("somebody is sent to {link}")).await;
+        assert_eq!((ended.status, self.asked("RegisterClient")), (1, 0), "{why}: {ended:?}");
+        ended.says(why);
+    }
+
     /// What the cache keeps of Ada's session.
     fn session(&self) -> Value {
         let [file] = &self.ada.sessions()[..] else { panic!("one session, and no more or less") };
@@ -179,7 +185,8 @@ async fn by_browser_or_code_and_then_dev_is_reached_and_production_is_not() {
     }
     let config = ada.config();
     assert!(config.contains("[sso-session listservices]") && config.contains(&story.dev), "{config}");
-    story.reach_dev().await.says("cargo xtask login");
+    let nobody = story.reach_dev().await.says("cargo xtask login");
+    nobody.says(": there are no credentials, neither in the environment nor in a profile\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,6 +197,34 @@ async fn over_ssh_it_is_by_code_without_being_asked_to() {
     let ended = story.ada.ended(command, ada_allows).await;
     ended.good().says("The page shows the code").says("You are signed in. Profiles: dev.");
     assert_eq!((story.asked("StartDeviceAuthorization"), story.asked("RegisterClient")), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_file_that_cannot_be_changed_is_said_before_anybody_signs_in() {
+    let story = Story::begin().await;
+    let file = story.ada.home.join(".aws/config");
+    std::fs::create_dir_all(story.ada.home.join(".aws")).expect("a home");
+    for (text, why) in [
+        (&b"[profile caf\xe9]\n"[..], "as UTF-8"),
+        (b"[profile a]\r\n\r\n[profile a]\r\n", "`[profile a]` is there twice, on lines 1 and 3"),
+        (b"# mine\n[profile a\nregion = x", "line 2 opens a section and never closes it"),
+    ] {
+        std::fs::write(&file, text).expect("a config file");
+        story.refused_before_signing_in(why).await;
+        assert_eq!(std::fs::read(&file).expect("the file"), text);
+        std::fs::remove_file(&file).expect("another one");
+    }
+    std::fs::create_dir(&file).expect("a directory");
+    story.refused_before_signing_in("is a directory, and no config file").await;
+    std::fs::remove_dir(&file).expect("another one");
+    for (target, why) in
+        [("nowhere", "is a link to nowhere, which does not exist"), ("config", "symbolic link")]
+    {
+        std::os::unix::fs::symlink(target, &file).expect("a link");
+        story.refused_before_signing_in(why).await;
+        assert_eq!(std::fs::read_link(&file).expect("the link"), std::path::Path::new(target));
+        std::fs::remove_file(&file).expect("another one");
+    }
 }
 
 /// Arguments, what the browser does, and why nothing comes of it.
@@ -308,13 +343,28 @@ async fn a_session_that_ends_in_the_middle_is_signed_in_again_for_and_the_comman
     }
 }
 
-/// Stands for the AWS CLI: says what it was asked, and puts a session where `aws sso login` does.
-const AWS_CLI: &str = r#"#!/bin/sh
+/// Stands for `aws sso login`: puts a session where that does, and says what it was asked.
+const SSO_LOGIN: &str = r#"
 echo "$*" >>"$HOME/asked"
 grep -q "^\[sso-session listservices\]" "$AWS_CONFIG_FILE" || exit 3
 [ -e "$HOME/session" ] || exit 4
 mkdir -p "$HOME/.aws/sso/cache" && cp "$HOME/session" "$HOME/.aws/sso/cache/$(cat "$HOME/name")"
 "#;
+
+impl Story {
+    /// Ada's `cargo xtask` where the AWS CLI is this script.
+    async fn with_aws_cli(&self, script: &str, arguments: &[&str]) -> Ended {
+        let tools = self.ada.home.join("tools");
+        std::fs::create_dir_all(&tools).expect("a directory");
+        std::fs::write(tools.join("aws"), format!("#!/bin/sh\n{script}")).expect("a program");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(tools.join("aws"), executable).expect("a program");
+        let mut command = self.ada.command(arguments);
+        let path = std::env::var("PATH").expect("a path");
+        command.env("PATH", format!("{}:{path}", tools.display()));
+        self.ada.ended(command, nobody).await
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_aws_cli_may_do_it_and_its_session_is_taken() {
@@ -324,25 +374,37 @@ async fn the_aws_cli_may_do_it_and_its_session_is_taken() {
     let name = file.file_name().expect("a name").to_str().expect("text");
     std::fs::rename(&file, home.join("session")).expect("a session that is kept elsewhere");
     std::fs::write(home.join("name"), name).expect("the name");
-    let tools = home.join("tools");
-    std::fs::create_dir_all(&tools).expect("a directory");
-    std::fs::write(tools.join("aws"), AWS_CLI).expect("a program");
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(tools.join("aws"), executable).expect("a program");
-    let with_cli = || {
-        let mut command = story.ada.command(&["login", "--aws-cli", "--device", "--no-browser"]);
-        let path = std::env::var("PATH").expect("a path");
-        command.env("PATH", format!("{}:{path}", tools.display()));
-        story.ada.ended(command, nobody)
-    };
-    with_cli().await.good().says("You are signed in. Profiles: dev.");
+    let arguments = ["login", "--aws-cli", "--device", "--no-browser"];
+    let signed_in = story.with_aws_cli(SSO_LOGIN, &arguments).await.good();
+    signed_in.says("You are signed in. Profiles: dev.");
     story.reach_dev().await.good();
     let asked = std::fs::read_to_string(home.join("asked")).expect("what it was asked");
     assert_eq!(asked, "sso login --sso-session listservices --use-device-code --no-browser\n");
 
     std::fs::remove_file(home.join("session")).expect("no session");
-    let ended = with_cli().await.says("`aws sso login` ended with exit status: 4");
+    let ended = story.with_aws_cli(SSO_LOGIN, &arguments).await;
     assert_eq!(ended.status, 1);
+    ended.says("`aws sso login` ended with exit status: 4");
+}
+
+/// The management account by a session that the AWS CLI keeps, as it gives it to other programs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_aws_login_is_a_source() {
+    let story = Story::begin().await;
+    std::fs::create_dir_all(story.ada.home.join(".aws")).expect("a home");
+    let config = "[profile mgmt]\nlogin_session = arn:aws:iam::999999999999:user/admin\n";
+    std::fs::write(story.ada.home.join(".aws/config"), config).expect("a config file");
+    let keys = sandbox::services::iam::admin_keys(&story.sandbox.world());
+    let keys = serde_json::json!({
+        "Version": 1, "AccessKeyId": keys.access_key_id, "SecretAccessKey": keys.secret_access_key
+    });
+    let asked = "configure export-credentials --profile mgmt --format process";
+    let script = format!("[ \"$*\" = \"{asked}\" ] && echo '{keys}'\n");
+    let arguments = ["--profile", "mgmt", "exec", "--stage", "production", "--", "true"];
+    story.with_aws_cli(&script, &arguments).await.good();
+    let ended = story.with_aws_cli("echo expired >&2; exit 255\n", &arguments).await;
+    assert_eq!(ended.status, 1);
+    ended.says("profile `mgmt` is a session of `aws login`").says("expired");
 }
 
 /// By the Rust SDK's own chain, in a process whose home is Ada's: this very test, as another process.

@@ -247,6 +247,15 @@ async fn denied_by_aws(world: &World) {
     let message = error.meta().message().unwrap_or_default().to_owned();
     assert!(message.contains("is not authorized to perform: ecs:UpdateExpressGatewayService"), "{message}");
 
+    // Who may see the bill, or DNS, sees nothing else by it.
+    for set in ["ListServices-billing-view", "ListServices-dns-read-only"] {
+        let keys = role_credentials(world, &token, &account, set).await;
+        let ecs = aws_sdk_ecs::Client::new(&config(world, &keys));
+        let error = ecs.list_clusters().send().await.expect_err("a denial").into_service_error();
+        let message = error.meta().message().unwrap_or_default().to_owned();
+        assert!(message.contains("is not authorized to perform: ecs:ListClusters"), "{set}: {message}");
+    }
+
     let account = self::account(world, "config");
     let keys = role_credentials(world, &token, &account, "ListServices-config-development").await;
     let appconfig = aws_sdk_appconfig::Client::new(&config(world, &keys));
