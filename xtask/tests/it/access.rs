@@ -135,6 +135,17 @@ async fn the_credentials_are_of_the_stages_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_not_signed_in_gets_the_link_that_switches_the_role() {
+    let story = Story::begin().await;
+    let console = story.xtask(&["console", "--stage", "development"]).await;
+    let link = format!(
+        "https://signin.aws.amazon.com/switchrole?roleName=OrganizationAccountAccessRole&account={}&displayName=development\n",
+        story.dev
+    );
+    assert_eq!(out(&console), link, "{}", err(&console));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_protected_stage_takes_its_name_and_not_a_yes() {
     let story = Story::begin().await;
     let refused = story.xtask(&["exec", "--stage", "production", "--yes", "--", "true"]).await;

@@ -51,6 +51,24 @@ async fn a_group_that_an_external_source_has_not_is_an_error_before_anything_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn groups_of_an_external_source_are_looked_up_and_neither_they_nor_people_are_made() {
+    let world = with_an_organization().await;
+    identity::synchronize(&mut world.sandbox.world(), "ada@example.com", &["developers"]);
+    identity::synchronize(&mut world.sandbox.world(), "mary@example.com", &["operators", "administrators"]);
+    world.write("foothold.toml", &format!("identity_source = \"external\"\n{FOOTHOLD}"));
+    let (ended, requests) = world.requests_of(world.xtask(&["bootstrap", "--yes"])).await;
+    ended.good();
+    let kept_there = |request: &&sandbox::record::Record| request.service == "identitystore";
+    let asked = requests.iter().filter(kept_there).map(|request| request.operation.as_str());
+    assert_eq!(asked.collect::<BTreeSet<_>>(), BTreeSet::from(["DescribeGroup", "GetGroupId"]));
+    let token = sign_in(&world, "ada@example.com").await;
+    let dev = account(&world, "dev");
+    let answer = role_credentials(&world, &token, &dev, "ListServices-developer").await;
+    assert_eq!(caller(&world, &answer).await, dev);
+    world.xtask(&["plan", "--check"]).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everybody_reaches_what_is_declared_and_nothing_else() {
     let world = with_an_organization().await;
     world.write("foothold.toml", &format!("{FOOTHOLD}{PEOPLE}"));
