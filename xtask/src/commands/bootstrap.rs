@@ -69,7 +69,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         orphans.retire(&mut e, &declaration);
         plan = project.look(&e, &aws, &arguments.adopt).await?;
     }
-    let machine = project.about_this_machine(&declaration, &declared, &plan);
+    let machine = project.about_this_machine(&declaration, Some(&declared), &plan);
     ui.say(text::plan(&plan, ui.verbose) + &machine + &project.about(declaration.identity_center));
     groups_are_there(&plan, &declared)?;
     region_is_on(&project.config, &plan)?;

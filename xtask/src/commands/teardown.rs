@@ -37,7 +37,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     declaration.identity_center = project.identity_center(&aws).await?;
     let e = retired(&project, &aws, &declaration, arguments.orphans).await?;
     let plan = project.look(&e, &aws, &[]).await?;
-    ui.say(text::plan(&plan, ui.verbose));
+    ui.say(text::plan(&plan, ui.verbose) + &project.about_this_machine(&declaration, None, &plan));
     if plan.is_settled() {
         ui.say(left(&project, &plan));
         return Ok(ExitCode::from(plan.exit_status(false)));

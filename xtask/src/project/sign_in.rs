@@ -7,8 +7,22 @@ use crate::aws::{Sso, SsoSession};
 use crate::commands::login;
 use crate::config::{IdentityCenter, write};
 use crate::environment::{self, Declaration, Declared};
+use crate::graph::Label;
 use crate::profiles::{self, Rewrite, Text};
-use crate::report::Plan;
+use crate::report::{Judgement, Plan};
+use crate::resource::Resource as _;
+use crate::resources::{Profile, SsoSession as Section};
+
+/// The sections of the shared config file that a plan removes.
+fn gone(plan: &Plan) -> Vec<String> {
+    let removed = plan.lines.iter().filter(|line| matches!(line.result, Judgement::Delete));
+    let section = |label: &Label| match label.kind {
+        Profile::KIND => Some(profiles::profile(&label.name)),
+        Section::KIND => Some(profiles::sso_session(&label.name)),
+        _ => None,
+    };
+    removed.filter_map(|line| section(&line.label)).collect()
+}
 
 impl Project<'_> {
     /// Where people sign in, if `foothold.toml` says so.
@@ -37,10 +51,15 @@ impl Project<'_> {
     }
 
     /// How the shared config file will change: the end of a plan, empty where it will not.
-    pub(crate) fn about_this_machine(&self, from: &Declaration, declared: &Declared, plan: &Plan) -> String {
+    pub(crate) fn about_this_machine(
+        &self,
+        from: &Declaration,
+        declared: Option<&Declared>,
+        plan: &Plan,
+    ) -> String {
         let Ok(before) = Text::parse(&from.shared_config) else { return String::new() };
-        let sections = environment::sections(from, declared, plan);
-        let rewrite = Rewrite::of(&before, &self.config.name, sections, Vec::new());
+        let sections = declared.map(|declared| environment::sections(from, declared, plan));
+        let rewrite = Rewrite::of(&before, &self.config.name, sections.unwrap_or_default(), gone(plan));
         match rewrite.difference(&from.profiles, &from.shared_config) {
             Ok(shown) if !shown.is_empty() => format!("\n\n{}", shown.trim_end()),
             _ => String::new(),

@@ -189,6 +189,33 @@ async fn by_browser_or_code_and_then_dev_is_reached_and_production_is_not() {
     nobody.says(": there are no credentials, neither in the environment nor in a profile\n");
 }
 
+/// Stands for the system's browser: says what it was asked to open.
+const BROWSER: &str = "#!/bin/sh\nprintf %s \"$1\" >\"$HOME/opened\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_terminal_a_browser_opens_for_the_sign_in_and_for_the_console() {
+    let story = Story::begin().await;
+    for name in ["xdg-open", "open"] {
+        story.tool(name, BROWSER);
+    }
+    let opened = || std::fs::read_to_string(story.ada.home.join("opened")).expect("what was opened");
+    let at_terminal = |arguments: &[&str]| {
+        let mut command = story.ada.command(arguments);
+        command.env("PATH", story.path()).env("TERM", "xterm").stdin(Stdio::inherit());
+        spawn_command(command, Some(60_000)).expect("a terminal")
+    };
+    let mut terminal = at_terminal(&["login"]);
+    terminal.exp_string("A browser has opened. If it has not, open ").expect("a link");
+    let link = terminal.read_line().expect("a link");
+    assert_eq!(opened(), link.trim());
+    ada_allows(link.trim());
+    terminal.exp_string("You are signed in. Profiles: dev.").expect("the end");
+    let mut terminal = at_terminal(&["console", "--stage", "development"]);
+    let said = format!("Opened the console of account {} (development).", story.dev);
+    terminal.exp_string(&said).expect("the end");
+    assert!(opened().starts_with(&format!("{}/#/console?", story.start_url)), "{}", opened());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn over_ssh_it_is_by_code_without_being_asked_to() {
     let story = Story::begin().await;
@@ -354,15 +381,23 @@ mkdir -p "$HOME/.aws/sso/cache" && cp "$HOME/session" "$HOME/.aws/sso/cache/$(ca
 impl Story {
     /// Ada's `cargo xtask` where the AWS CLI is this script.
     async fn with_aws_cli(&self, script: &str, arguments: &[&str]) -> Ended {
-        let tools = self.ada.home.join("tools");
-        std::fs::create_dir_all(&tools).expect("a directory");
-        std::fs::write(tools.join("aws"), format!("#!/bin/sh\n{script}")).expect("a program");
-        let executable = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(tools.join("aws"), executable).expect("a program");
+        self.tool("aws", &format!("#!/bin/sh\n{script}"));
         let mut command = self.ada.command(arguments);
-        let path = std::env::var("PATH").expect("a path");
-        command.env("PATH", format!("{}:{path}", tools.display()));
+        command.env("PATH", self.path());
         self.ada.ended(command, nobody).await
+    }
+
+    /// Gives Ada a program.
+    fn tool(&self, name: &str, script: &str) {
+        let file = self.ada.home.join("tools").join(name);
+        std::fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
+        std::fs::write(&file, script).expect("a program");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("a program");
+    }
+
+    /// Where Ada's programs are found before others.
+    fn path(&self) -> String {
+        format!("{}:{}", self.ada.home.join("tools").display(), std::env::var("PATH").expect("a path"))
     }
 }
 

@@ -103,7 +103,8 @@ async fn everybody_reaches_what_is_declared_and_nothing_else() {
     world.xtask(&["teardown", "--stage", "production", "--confirm", "production"]).await.good();
     let left = world.snapshot()["identity"].to_string();
     assert!(!left.contains("config-production") && left.contains("config-development"), "{left}");
-    world.xtask(&["teardown", "--yes", "--confirm", "ListServices"]).await.good();
+    let gone = world.xtask(&["teardown", "--yes", "--confirm", "ListServices"]).await.good();
+    gone.says("\n-[profile dev]\n");
     let left = world.snapshot()["identity"].to_string();
     for ours in ["ListServices", "ada@example.com", "developers"] {
         assert!(!left.contains(ours), "{ours} in {left}");
