@@ -1,6 +1,7 @@
 //! `cargo xtask`: from one AWS account to a running application, and back.
 
 mod aws;
+mod beside;
 mod commands;
 mod config;
 mod content;
@@ -22,6 +23,7 @@ mod report;
 mod resource;
 mod resources;
 mod session;
+mod signals;
 mod ui;
 mod workspace;
 

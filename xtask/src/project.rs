@@ -24,6 +24,7 @@ use crate::profiles;
 use crate::report::{Done, Judgement, Plan};
 use crate::resource::NotVisible;
 use crate::resources::{ImageSource, identity_center};
+use crate::signals;
 use crate::ui::Ui;
 use crate::ui::progress::Progress;
 use crate::ui::prompts::{Person, Prompter};
@@ -71,7 +72,7 @@ impl<'u> Project<'u> {
         read: impl FnOnce(&Workspace) -> Result<Config>,
         checked: bool,
     ) -> Result<Self> {
-        let stop = stop_on_signals()?;
+        let stop = signals::stop()?;
         let mut workspace = Workspace::find()?;
         if common.sandbox {
             workspace = workspace.sandboxed()?;
@@ -289,25 +290,4 @@ fn read_config(ui: &Ui, common: &Common, workspace: &Workspace, answers: Option<
         }
     }
     Ok(config)
-}
-
-/// Stops at the first Ctrl-C or SIGTERM; the second ends the process.
-fn stop_on_signals() -> Result<Stop> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let stop = Stop::default();
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let stopped = stop.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _signal = interrupt.recv() => {}
-                _signal = terminate.recv() => {}
-            }
-            if stopped.is_stopped() {
-                std::process::exit(i32::from(crate::report::INTERRUPTED));
-            }
-            stopped.stop();
-        }
-    });
-    Ok(stop)
 }

@@ -1,7 +1,7 @@
 //! The token cache that every AWS SDK reads: `~/.aws/sso/cache/<SHA-1 of the session's name>.json`.
 
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 use time::OffsetDateTime;
+
+use crate::beside::{Beside, PRIVATE};
 
 /// Where the token of one session is kept.
 #[derive(Clone, Debug)]
@@ -85,11 +87,8 @@ impl Cache {
         let write = || -> Result<()> {
             let directory = self.file.parent().context("find its directory")?;
             fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-            let mut new = tempfile::NamedTempFile::new_in(directory)?;
-            new.write_all(&serde_json::to_vec(token)?)?;
-            new.as_file().sync_all()?;
-            new.persist(&self.file)?;
-            Ok(())
+            let new = Beside::of(&self.file, PRIVATE)?;
+            Ok(new.replace(&serde_json::to_vec(token)?, None)?)
         };
         write().with_context(|| format!("write {}", self.file.display()))
     }

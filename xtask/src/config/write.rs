@@ -1,10 +1,11 @@
 //! Writing `foothold.toml`: changes that keep comments and layout, and never half a file.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
+
+use crate::beside::{Beside, USUAL};
 
 /// The text with the id of the management account in it.
 pub(crate) fn set_management_account(text: &str, id: &str) -> Result<String> {
@@ -57,35 +58,9 @@ fn named<'d>(stages: &'d mut Item, name: &str) -> Option<&'d mut dyn TableLike> 
 /// Puts the text in the file's place at once, through symbolic links, keeping the file's mode.
 pub(crate) fn save(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let write = || -> std::io::Result<()> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        let mut file = match std::fs::metadata(&path) {
-            Ok(old) => builder.permissions(old.permissions()).tempfile_in(dir)?,
-            Err(_) => with_default_mode(&mut builder).tempfile_in(dir)?,
-        };
-        file.write_all(text.as_ref())?;
-        file.as_file().sync_all()?;
-        file.persist(&path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("write {}", path.display()))
-}
-
-/// As other programs make files, not as private as a temporary one.
-#[cfg(unix)]
-fn with_default_mode<'a, 'b, 'c>(
-    builder: &'c mut tempfile::Builder<'a, 'b>,
-) -> &'c mut tempfile::Builder<'a, 'b> {
-    use std::os::unix::fs::PermissionsExt;
-    builder.permissions(std::fs::Permissions::from_mode(0o666))
-}
-
-#[cfg(not(unix))]
-fn with_default_mode<'a, 'b, 'c>(
-    builder: &'c mut tempfile::Builder<'a, 'b>,
-) -> &'c mut tempfile::Builder<'a, 'b> {
-    builder
+    let permissions = std::fs::metadata(&path).ok().map(|old| old.permissions());
+    let saved = Beside::of(&path, USUAL).and_then(|new| new.replace(text.as_ref(), permissions));
+    saved.with_context(|| format!("write {}", path.display()))
 }
 
 fn edit(text: &str, change: impl FnOnce(&mut DocumentMut) -> Result<()>) -> Result<String> {

@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use super::Text;
+use crate::beside::{Beside, PRIVATE};
 
 /// Where the CLI and the SDKs look: `AWS_CONFIG_FILE`, or `~/.aws/config`.
 pub(crate) fn config_file() -> Result<PathBuf> {
@@ -40,48 +41,51 @@ pub(crate) fn read(file: &Path) -> Result<String> {
 pub(crate) fn edit(
     file: &Path,
     project: &str,
-    change: impl FnOnce(&mut Text),
+    change: impl Fn(&mut Text),
     check: impl FnOnce(&str) -> Result<()>,
 ) -> Result<()> {
+    let changed = |before: &str| -> Result<String> {
+        let mut text = Text::parse(before).with_context(|| format!("read {}", file.display()))?;
+        change(&mut text);
+        Ok(text.to_string())
+    };
     let before = read(file)?;
-    let mut text = Text::parse(&before).with_context(|| format!("read {}", file.display()))?;
-    change(&mut text);
-    let after = text.to_string();
-    if after == before {
+    if changed(&before)? == before {
         return Ok(());
     }
+    let stays = || format!("write {}, which stays as it was", file.display());
+    let new = next(file).with_context(stays)?;
+    // Another run of ours may have changed it while we waited for our turn.
+    let before = read(file)?;
+    let after = changed(&before)?;
     check(&after).with_context(|| format!("change {}, which stays as it is", file.display()))?;
-    replace(file, project, &before, &after)
-        .with_context(|| format!("write {}, which stays as it was", file.display()))
+    replace(new, file, project, &before, &after).with_context(stays)
 }
 
-fn replace(file: &Path, project: &str, before: &str, after: &str) -> Result<()> {
-    // The file that a link leads to is replaced, and the link stays.
-    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+/// The turn to replace the file. The file that a link leads to is replaced, and the link stays.
+fn next(file: &Path) -> Result<Beside> {
+    let file = target(file);
     if let Some(directory) = file.parent() {
         fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
+    Ok(Beside::of(&file, PRIVATE)?)
+}
+
+fn target(file: &Path) -> PathBuf {
+    fs::canonicalize(file).unwrap_or_else(|_| file.to_owned())
+}
+
+fn replace(new: Beside, file: &Path, project: &str, before: &str, after: &str) -> Result<()> {
+    let file = target(file);
+    let permissions = || fs::metadata(&file).ok().map(|like| like.permissions());
     let backup = backup_of(&file);
     if file.exists() && !keeps(&backup, project, before) {
-        put(&backup, before, &file)?;
+        Beside::of(&backup, PRIVATE)?.replace(before.as_bytes(), permissions())?;
     }
     if read(&file)? != before {
         bail!("it changed in the meantime: run the command again");
     }
-    put(&file, after, &file)
-}
-
-/// Writes beside `file`, to the disk, then renames: there is never half a file. Has the mode of `like`.
-fn put(file: &Path, text: &str, like: &Path) -> Result<()> {
-    let directory = file.parent().context("find the directory of the config file")?;
-    let mut new = tempfile::NamedTempFile::new_in(directory)?;
-    new.write_all(text.as_bytes())?;
-    if let Ok(like) = fs::metadata(like) {
-        new.as_file().set_permissions(like.permissions())?;
-    }
-    new.as_file().sync_all()?;
-    new.persist(file)?;
-    Ok(())
+    Ok(new.replace(after.as_bytes(), permissions())?)
 }
 
 /// Beside the file, with our name at the end.
@@ -98,5 +102,6 @@ fn keeps(backup: &Path, project: &str, text: &str) -> bool {
         text.sections_of(project).iter().for_each(|name| text.remove(name));
         Some(text.to_string())
     };
-    read(backup).is_ok_and(|kept| !kept.is_empty() && others(&kept) == others(text))
+    let worth_keeping = others(text);
+    worth_keeping.as_deref() == Some("") || read(backup).is_ok_and(|kept| others(&kept) == worth_keeping)
 }

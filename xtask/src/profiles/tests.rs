@@ -171,6 +171,12 @@ fn absent_then_made_with_its_directory_for_its_owner_only() {
     add(&file).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), with("", "dev"));
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    edit(&file, "Shop", |text| text.set(&profile("x"), "Shop", ROLE), |_| Ok(())).unwrap();
+    assert_eq!(
+        fs::read_dir(home.path().join(".aws")).unwrap().count(),
+        1,
+        "nothing but ours needs no backup"
+    );
 }
 
 #[test]

@@ -1,42 +1,28 @@
 //! Another image for a stage, and back to the one before.
 
 use crate::world::{self, Ended, FOOTHOLD, World, get};
-use sandbox::services::iam;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const DEPLOY: [&str; 4] = ["deploy", "--stage", "development", "--yes"];
 
-fn command(world: &World, arguments: &[&str]) -> Command {
-    let keys = iam::admin_keys(&world.sandbox.world());
-    world.command(arguments, &keys.access_key_id, &keys.secret_access_key)
-}
-
 /// The app's program, changed by `change`: another image.
 pub(crate) fn program(world: &World, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
-    let command = command(world, &[]);
-    let given = command.get_envs().find(|(name, _)| *name == "FOOTHOLD_BINARY").and_then(|(_, value)| value);
-    let mut bytes = std::fs::read(given.expect("a program")).expect("read the program");
+    let mut bytes = std::fs::read(world::program()).expect("read the program");
     change(&mut bytes);
     let path = world.file(name);
     std::fs::write(&path, bytes).expect("write a program");
     path
 }
 
-async fn deploy(world: &World, program: &Path, more: &[&str]) -> Ended {
-    let mut command = command(world, &[&DEPLOY[..], more].concat());
+pub(crate) async fn deploy(world: &World, program: &Path, more: &[&str]) -> Ended {
+    let mut command = world.admins(&[&DEPLOY[..], more].concat());
     command.env("FOOTHOLD_BINARY", program);
-    let output =
-        tokio::task::spawn_blocking(move || command.output()).await.expect("a task").expect("run xtask");
-    Ended {
-        status: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
-    }
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("a task");
+    Ended::of(output.expect("run xtask"))
 }
 
-async fn runs(url: &str) -> String {
+pub(crate) async fn runs(url: &str) -> String {
     let version: Value = serde_json::from_str(&get(&format!("{url}/version")).await.1).expect("JSON");
     version["image"].as_str().expect("an image").to_owned()
 }

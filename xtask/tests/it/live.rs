@@ -52,7 +52,7 @@ fn failures(world: &World, service: &str) -> usize {
     world.sandbox.requests().iter().filter(of_service).count()
 }
 
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !holds().await {
         assert!(begun.elapsed() < Duration::from_secs(60), "not within a minute: {what}");

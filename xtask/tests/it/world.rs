@@ -7,16 +7,18 @@ use sandbox::services::iam;
 use sandbox::{Options, Sandbox};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
 
 /// How much faster than AWS the stories' AWS is.
 const SCALE: f64 = 600.0;
 
+/// One checkout, and the AWS that it works on. Checkouts of one person share a home.
 pub(crate) struct World {
-    pub(crate) sandbox: Sandbox,
-    directory: TempDir,
+    pub(crate) sandbox: Arc<Sandbox>,
+    directory: Arc<TempDir>,
+    workspace: &'static str,
 }
 
 /// How a run ended.
@@ -28,21 +30,7 @@ pub(crate) struct Ended {
 }
 
 /// The `foothold.toml` of most stories: one stage that runs, one that does not.
-pub(crate) const FOOTHOLD: &str = r#"
-name = "ListServices"
-region = "eu-west-1"
-email = "aws+{name}-{account}@example.com"
-
-[config]
-account = "config"
-
-[[stage]]
-name = "development"
-account = "dev"
-
-[[stage]]
-name = "testing"
-"#;
+pub(crate) const FOOTHOLD: &str = include_str!("../../src/commands/bench/foothold.toml");
 
 pub(crate) async fn start() -> World {
     start_with(|_| ()).await
@@ -55,17 +43,34 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut Options)) -> World {
     options.settings.throttles = false;
     change(&mut options);
     let sandbox = Sandbox::start(options).await.expect("a sandbox");
-    let world = World { sandbox, directory };
-    let root = repository();
-    copy(&root.join("policies"), &world.file("policies"));
-    copy(&root.join("app/config"), &world.file("app/config"));
-    world.write("foothold.toml", FOOTHOLD);
+    let world = World { sandbox: Arc::new(sandbox), directory: Arc::new(directory), workspace: "workspace" };
+    world.check_out();
     world
 }
 
 impl World {
+    /// Another checkout of the same person's.
+    pub(crate) fn another(&self) -> Self {
+        let (sandbox, directory) = (self.sandbox.clone(), self.directory.clone());
+        let world = Self { sandbox, directory, workspace: "another" };
+        world.check_out();
+        world
+    }
+
+    fn check_out(&self) {
+        let root = repository();
+        copy(&root.join("policies"), &self.file("policies"));
+        copy(&root.join("app/config"), &self.file("app/config"));
+        self.write("foothold.toml", FOOTHOLD);
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join("workspace").join(name)
+        self.directory.path().join(self.workspace).join(name)
+    }
+
+    /// What all checkouts share.
+    pub(crate) fn home(&self) -> &Path {
+        self.directory.path()
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
@@ -88,6 +93,12 @@ impl World {
         Ended::of(output.expect("run xtask"))
     }
 
+    /// The same, not yet begun.
+    pub(crate) fn admins(&self, arguments: &[&str]) -> Command {
+        let keys = iam::admin_keys(&self.sandbox.world());
+        self.command(arguments, &keys.access_key_id, &keys.secret_access_key)
+    }
+
     pub(crate) fn command(&self, arguments: &[&str], key: &str, secret: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command
@@ -95,8 +106,8 @@ impl World {
             .current_dir(self.file(""))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.directory.path())
-            .env("AWS_CONFIG_FILE", self.file("aws-config"))
+            .env("HOME", self.home())
+            .env("AWS_CONFIG_FILE", self.home().join("workspace/aws-config"))
             .env("AWS_ENDPOINT_URL", self.sandbox.endpoint())
             .env("AWS_ACCESS_KEY_ID", key)
             .env("AWS_SECRET_ACCESS_KEY", secret)
@@ -141,7 +152,7 @@ impl World {
 }
 
 impl Ended {
-    pub(crate) fn of(output: std::process::Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             status: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).expect("text"),
@@ -224,7 +235,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The app as a static program, built once for all stories.
+/// The app as a static program, built once for all stories. Without its symbols: they would be half of each image.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -237,6 +248,9 @@ pub(crate) fn program() -> &'static Path {
             .current_dir(repository())
             .status();
         assert!(built.expect("run cargo").success(), "build the app");
-        directory.join(target).join("debug/app")
+        let (whole, program) = (directory.join(target).join("debug/app"), directory.join("app"));
+        let stripped = Command::new("strip").arg("-o").arg(&program).arg(whole).status();
+        assert!(stripped.expect("run strip").success(), "strip the app");
+        program
     })
 }
