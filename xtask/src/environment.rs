@@ -182,15 +182,17 @@ pub(crate) fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
     e.add(LifecyclePolicy { repository, policy: from.lifecycle.clone() });
     let image = e.add(Image { repository, tag: from.tag.clone(), source: from.image.clone() });
 
-    let application = e.add(Application { account, mark: mark.clone(), name: names.application() });
+    let (name, made) = (names.application(), Made::default());
+    let application = e.add(Application { account, mark: mark.clone(), name, made });
     let profile = e.add(ConfigurationProfile {
         application,
         mark: mark.clone(),
         name: names.configuration_profile(),
         schema: from.schema.clone(),
+        made: Made::default(),
     });
-    let name = names.quick_strategy();
-    let quick = e.add(Strategy { account, mark, name, minutes: 0, growth: 100.0, bake: 0 });
+    let (name, made) = (names.quick_strategy(), Made::default());
+    let quick = e.add(Strategy { account, mark, name, minutes: 0, growth: 100.0, bake: 0, made });
     Center {
         organization,
         workloads,
@@ -234,7 +236,8 @@ fn configuration_environment(
     stage: &config::Stage,
 ) -> Key<ConfigurationEnvironment> {
     let (application, mark) = (center.application, from.mark(Some(&stage.name)));
-    e.add(ConfigurationEnvironment { application, mark, name: stage.name.clone() })
+    let (name, made) = (stage.name.clone(), Made::default());
+    e.add(ConfigurationEnvironment { application, mark, name, made })
 }
 
 fn account(

@@ -1,22 +1,22 @@
 //! An AppConfig application.
 //!
-//! Names are not unique and nothing makes a creation idempotent: of several, the one with our tag and the lowest id
-//! is it.
+//! Names are not unique and nothing makes a creation idempotent: see [`super::only`].
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use aws_sdk_appconfig::Client;
 use aws_sdk_appconfig::config::Builder;
 use aws_sdk_appconfig::config::retry::RetryConfig;
 use serde::Serialize;
 
 use super::Account;
+use super::only::{Made, One, new_tags};
 use crate::aws::{Aws, Door, Mark, gone, read, wrote};
 use crate::graph::{Key, Node};
 use crate::report::Known;
-use crate::resource::{Busy, Cx, Resource, Seen, SeenBy, State};
+use crate::resource::{Cx, Resource, Seen, SeenBy};
 
 /// What environments and configuration profiles belong to.
 #[derive(Serialize)]
@@ -24,16 +24,20 @@ pub(crate) struct Application {
     pub(crate) account: Key<Account>,
     pub(crate) mark: Mark,
     pub(crate) name: String,
+    #[serde(skip)]
+    pub(crate) made: Made,
 }
 
 #[derive(Serialize)]
 pub(crate) struct Owned {
     name: String,
+    settled: bool,
 }
 
 #[derive(Clone)]
 pub(crate) struct Learned {
     pub(crate) id: String,
+    found: Option<One>,
     /// Into the account it is in: what lives in it goes through here.
     pub(crate) door: Rc<Door>,
     region: String,
@@ -54,39 +58,45 @@ impl Resource for Application {
     }
 
     fn desired(&self, _: &Known<'_>) -> Result<Owned> {
-        Ok(Owned { name: self.name.clone() })
+        Ok(Owned { name: self.name.clone(), settled: true })
     }
 
     async fn observe(&self, cx: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
         let here = self.here(cx).await?;
         let named = here.named(&self.name).await?;
-        let Some((id, ours)) = here.tagging().lowest(&self.mark, &named, application).await? else {
+        let Some(found) = here.tagging().only(&self.mark, &self.made, &named, application).await? else {
             return Ok(None);
         };
         if named.len() > 1 {
-            here.check_twins(&self.mark, &id, &named).await?;
+            here.check_twins(&self.mark, &found.id, &named).await?;
         }
-        let learned = Learned { id, door: here.door, region: here.region };
-        Ok(Some(Seen { owned: Owned { name: self.name.clone() }, learned, ours, state: State::Ready }))
+        let owned = Owned { name: self.name.clone(), settled: found.settled };
+        let (id, ours, state) = (found.id.clone(), found.ours, found.state());
+        let learned = Learned { id, found: Some(found), ..here };
+        Ok(Some(Seen { owned, learned, ours, state }))
     }
 
     async fn apply(&self, cx: &Cx<'_, Aws>, current: Option<&SeenBy<Self>>, _: &Owned) -> Result<()> {
         let here = self.here(cx).await?;
-        if let Some(current) = current {
-            return here.tagging().tag(&self.mark, &application(&current.learned.id)).await;
+        match current.and_then(|current| current.learned.found.as_ref()) {
+            Some(found) if found.ours => {
+                here.tagging().settle(found, application, async |id| here.remove(id).await).await
+            }
+            Some(found) => here.tagging().tag(&self.mark, &application(&found.id)).await,
+            None => {
+                let request = here.client().create_application().name(&self.name);
+                let request = request.set_tags(new_tags(&self.mark)).customize().config_override(once());
+                self.made.note(wrote(request.send().await, &[])?.id);
+                Ok(())
+            }
         }
-        let request = here.door.appconfig().create_application().name(&self.name);
-        let answer = request.set_tags(tags(&self.mark)).customize().config_override(once()).send().await;
-        let id = wrote(answer, &[])?.id.context("the application has no id")?;
-        here.yield_to_twins(&self.mark, &id, &self.name).await
     }
 
     async fn delete(&self, cx: &Cx<'_, Aws>, _: &SeenBy<Self>) -> Result<()> {
         let here = self.here(cx).await?;
         for id in here.named(&self.name).await? {
             if here.tagging().is_marked(&self.mark, &application(&id)).await? {
-                let answer = here.door.appconfig().delete_application().application_id(id).send().await;
-                gone(answer, &[ABSENT], &[])?;
+                here.remove(&id).await?;
             }
         }
         Ok(())
@@ -100,7 +110,7 @@ impl Application {
     async fn here(&self, cx: &Cx<'_, Aws>) -> Result<Learned> {
         let account = cx.known.of(&self.account)?;
         let door = cx.world.door(&account.id, &account.access).await?;
-        Ok(Learned { id: String::new(), door, region: cx.world.region.clone() })
+        Ok(Learned { id: String::new(), found: None, door, region: cx.world.region.clone() })
     }
 }
 
@@ -138,16 +148,8 @@ impl Learned {
         Ok(())
     }
 
-    /// Two runs that make the first one at once make two: ours goes, unless it is the one that everybody takes.
-    async fn yield_to_twins(&self, mark: &Mark, ours: &str, name: &str) -> Result<()> {
-        for twin in self.named(name).await?.iter().filter(|twin| *twin != ours) {
-            let marked = self.tagging().is_marked(mark, &application(twin)).await?;
-            if marked && (twin.as_str() < ours || self.has_children(twin).await?) {
-                gone(self.client().delete_application().application_id(ours).send().await, &[ABSENT], &[])?;
-                return Err(Busy(format!("another run has made application {twin}")).into());
-            }
-        }
-        Ok(())
+    async fn remove(&self, id: &str) -> Result<()> {
+        gone(self.client().delete_application().application_id(id).send().await, &[ABSENT], &[])
     }
 
     async fn has_children(&self, id: &str) -> Result<bool> {
@@ -179,23 +181,6 @@ impl Tagging<'_> {
     pub(super) async fn tags(&self, path: &str) -> Result<HashMap<String, String>> {
         let answer = self.door.appconfig().list_tags_for_resource().resource_arn(self.arn(path)).send().await;
         Ok(read(answer, &[ABSENT])?.and_then(|answer| answer.tags).unwrap_or_default())
-    }
-
-    /// Of several of one name: the lowest id with our mark, else the lowest. And whether it is ours.
-    pub(super) async fn lowest(
-        &self,
-        mark: &Mark,
-        ids: &[String],
-        path: impl Fn(&str) -> String,
-    ) -> Result<Option<(String, bool)>> {
-        let mut ids = ids.to_vec();
-        ids.sort();
-        for id in &ids {
-            if self.is_marked(mark, &path(id)).await? {
-                return Ok(Some((id.clone(), true)));
-            }
-        }
-        Ok(ids.into_iter().next().map(|id| (id, false)))
     }
 
     pub(super) fn arn(&self, path: &str) -> String {

@@ -7,11 +7,12 @@ use aws_sdk_appconfig::types::{DeletionProtectionCheck, Environment};
 use serde::Serialize;
 
 use super::Application;
-use super::application::{ABSENT, Learned as Home, once, tags};
+use super::application::{ABSENT, Learned as Home, once};
+use super::only::{Made, One, new_tags};
 use crate::aws::{Aws, Mark, explain, read, wrote};
 use crate::graph::{Key, Node};
 use crate::report::Known;
-use crate::resource::{Busy, Cx, Resource, Seen, SeenBy, State};
+use crate::resource::{Busy, Cx, Resource, Seen, SeenBy};
 
 /// An environment. It may be there before its stage has an account.
 #[derive(Serialize)]
@@ -19,15 +20,19 @@ pub(crate) struct ConfigurationEnvironment {
     pub(crate) application: Key<Application>,
     pub(crate) mark: Mark,
     pub(crate) name: String,
+    #[serde(skip)]
+    pub(crate) made: Made,
 }
 
 #[derive(Serialize)]
 pub(crate) struct Owned {
     name: String,
+    settled: bool,
 }
 
 pub(crate) struct Learned {
     pub(crate) id: String,
+    found: One,
     pub(crate) application: Home,
 }
 
@@ -46,7 +51,7 @@ impl Resource for ConfigurationEnvironment {
     }
 
     fn desired(&self, _: &Known<'_>) -> Result<Owned> {
-        Ok(Owned { name: self.name.clone() })
+        Ok(Owned { name: self.name.clone(), settled: true })
     }
 
     async fn observe(&self, cx: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
@@ -54,38 +59,48 @@ impl Resource for ConfigurationEnvironment {
         let named = listed(application).await?.into_iter().filter(|it| it.name() == Some(&self.name));
         let named: Vec<String> = named.filter_map(|it| it.id).collect();
         let path = |id: &str| path(&application.id, id);
-        let Some((id, ours)) = application.tagging().lowest(&self.mark, &named, path).await? else {
+        let Some(found) = application.tagging().only(&self.mark, &self.made, &named, path).await? else {
             return Ok(None);
         };
-        let owned = Owned { name: self.name.clone() };
-        let learned = Learned { id, application: application.clone() };
-        Ok(Some(Seen { owned, learned, ours, state: State::Ready }))
+        let owned = Owned { name: self.name.clone(), settled: found.settled };
+        let (id, ours, state) = (found.id.clone(), found.ours, found.state());
+        let learned = Learned { id, found, application: application.clone() };
+        Ok(Some(Seen { owned, learned, ours, state }))
     }
 
     async fn apply(&self, cx: &Cx<'_, Aws>, current: Option<&SeenBy<Self>>, _: &Owned) -> Result<()> {
         let application = cx.known.of(&self.application)?;
-        if let Some(current) = current {
-            let path = path(&application.id, &current.learned.id);
-            return application.tagging().tag(&self.mark, &path).await;
+        let (tagging, path) = (application.tagging(), |id: &str| path(&application.id, id));
+        match current.map(|current| &current.learned.found) {
+            Some(found) if found.ours => {
+                tagging.settle(found, path, async |id| remove(application, id).await).await
+            }
+            Some(found) => tagging.tag(&self.mark, &path(&found.id)).await,
+            None => {
+                let request = application.client().create_environment().application_id(&application.id);
+                let request = request.name(&self.name).set_tags(new_tags(&self.mark)).customize();
+                let answer = request.config_override(once()).send().await;
+                self.made.note(wrote(answer, &[])?.id);
+                Ok(())
+            }
         }
-        let request = application.client().create_environment().application_id(&application.id);
-        let request = request.name(&self.name).set_tags(tags(&self.mark)).customize();
-        wrote(request.config_override(once()).send().await, &[]).map(drop)
     }
 
     async fn delete(&self, cx: &Cx<'_, Aws>, current: &SeenBy<Self>) -> Result<()> {
-        let application = cx.known.of(&self.application)?;
-        let request = application.client().delete_environment().application_id(&application.id);
-        // An app that still reads it is about to go, too.
-        let request = request.deletion_protection_check(DeletionProtectionCheck::Bypass);
-        let answer = request.environment_id(&current.learned.id).send().await;
-        match answer.map_err(explain) {
-            Err(failure) if failure.is(&[ABSENT]) => Ok(()),
-            Err(failure) if failure.transient || failure.says("ongoing deployment") => {
-                Err(Busy(failure.to_string()).into())
-            }
-            answer => Ok(answer.map(drop)?),
+        remove(cx.known.of(&self.application)?, &current.learned.id).await
+    }
+}
+
+async fn remove(application: &Home, id: &str) -> Result<()> {
+    let request = application.client().delete_environment().application_id(&application.id);
+    // An app that still reads it is about to go, too.
+    let request = request.deletion_protection_check(DeletionProtectionCheck::Bypass);
+    match request.environment_id(id).send().await.map_err(explain) {
+        Err(failure) if failure.is(&[ABSENT]) => Ok(()),
+        Err(failure) if failure.transient || failure.says("ongoing deployment") => {
+            Err(Busy(failure.to_string()).into())
         }
+        answer => Ok(answer.map(drop)?),
     }
 }
 

@@ -3,13 +3,14 @@
 use super::*;
 use crate::graph::Key;
 use crate::resources::{
-    Application, Configuration, ConfigurationEnvironment, ConfigurationProfile, Strategy,
+    Application, Configuration, ConfigurationEnvironment, ConfigurationProfile, Made, Strategy,
 };
 
 impl Story {
     fn application(&self, environment: &mut Environment<Aws>) -> Key<Application> {
         let account = self.account(environment);
-        environment.add(Application { account, mark: self.mark(), name: "ListServices".into() })
+        let (name, made) = ("ListServices".into(), Made::default());
+        environment.add(Application { account, mark: self.mark(), name, made })
     }
 
     /// How often this was asked for and not refused.
@@ -39,16 +40,18 @@ impl Story {
             minutes: 0,
             growth: 100.0,
             bake: 0,
+            made: Made::default(),
         };
         let strategy = environment.add(strategy);
-        let application = environment.add(Application { account, mark: mark.clone(), name });
-        let profile =
-            ConfigurationProfile { application, mark: mark.clone(), name: "Profile".into(), schema };
+        let made = Made::default();
+        let application = environment.add(Application { account, mark: mark.clone(), name, made });
+        let (mark_of_profile, name, made) = (mark.clone(), "Profile".into(), Made::default());
+        let profile = ConfigurationProfile { application, mark: mark_of_profile, name, schema, made };
         let profile = environment.add(profile);
         for stage in stages {
             let mark = Mark { stage: Some((*stage).into()), ..mark.clone() };
-            let home = ConfigurationEnvironment { application, mark, name: (*stage).into() };
-            let home = environment.add(home);
+            let (name, made) = ((*stage).into(), Made::default());
+            let home = environment.add(ConfigurationEnvironment { application, mark, name, made });
             environment.add(Configuration {
                 environment: home,
                 profile,
