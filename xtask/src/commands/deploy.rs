@@ -104,6 +104,7 @@ struct Deploy<'p, 'u> {
 enum Tried {
     Serves,
     Failed { why: String, alarm: bool, back: bool },
+    Superseded,
     Interrupted,
 }
 
@@ -192,6 +193,10 @@ impl<'p, 'u> Deploy<'p, 'u> {
         match self.insist(reference).await? {
             Tried::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
             Tried::Failed { why, back, .. } => self.go_back(&why, back).await,
+            Tried::Superseded => bail!(
+                "somebody else deployed to stage {name} meanwhile, and this image did not get its turn: look with \
+                 `cargo xtask status` at what runs"
+            ),
             Tried::Serves => {
                 let live = seen(self.project, &self.url, Wanted::Image(digest), started).await?;
                 image::mark_live(&self.center, self.repository, digest, name).await?;
@@ -219,6 +224,7 @@ impl<'p, 'u> Deploy<'p, 'u> {
             match self.runner.standing(&asked).await? {
                 Standing::Coming(what) => bar.set(0.0, &what),
                 Standing::Serves => return Ok(Tried::Serves),
+                Standing::Superseded => return Ok(Tried::Superseded),
                 Standing::Failed { why, alarm, back } => return Ok(Tried::Failed { why, alarm, back }),
             }
             if !self.pause().await {

@@ -27,6 +27,8 @@ pub(crate) enum Runs {
 pub(crate) enum Standing {
     Coming(String),
     Serves,
+    /// Somebody else's roll-out took its place.
+    Superseded,
     Failed {
         why: String,
         /// Nothing but the error rate was wrong, which others than the image can cause.

@@ -19,5 +19,6 @@ mod refusals;
 mod signals;
 mod stages;
 mod tidy;
+mod together;
 mod work;
 mod world;

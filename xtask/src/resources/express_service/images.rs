@@ -14,7 +14,10 @@ const AT_ONCE: usize = 20;
 /// How the deployment of a revision stands.
 pub(crate) async fn rolled_out(door: &Door, arn: &str, revision: &str) -> Result<Standing> {
     let deployments = newest_first(door, arn).await?;
-    let Some(ours) = deployments.iter().find(|it| it.target_service_revision_arn() == Some(revision)) else {
+    let is_ours = |it: &Brief| it.target_service_revision_arn() == Some(revision);
+    let Some((newer, ours)) =
+        deployments.iter().position(is_ours).and_then(|newer| Some((newer, deployments.get(newer)?)))
+    else {
         return Ok(Standing::Coming("its deployment has not begun".to_owned()));
     };
     let why = || ours.status_reason().unwrap_or("its deployment failed").to_owned();
@@ -23,6 +26,7 @@ pub(crate) async fn rolled_out(door: &Door, arn: &str, revision: &str) -> Result
         Some(Status::RollbackSuccessful) => {
             Standing::Failed { alarm: is_alarm(&why()), why: why(), back: true }
         }
+        Some(Status::Stopped) if newer > 0 => Standing::Superseded,
         Some(Status::Stopped | Status::RollbackFailed) => {
             Standing::Failed { why: why(), alarm: false, back: false }
         }
