@@ -112,9 +112,16 @@ impl Table {
     async fn work(&self, stage: &Stage, ui: &Ui) -> Result<()> {
         loop {
             let Some(trial) = self.queue.borrow_mut().pop_front() else { return Ok(()) };
+            let begun = Instant::now();
             let ended = stage.try_out(&trial).await;
-            if let Err(error) = &ended {
-                ui.say(format_args!("{} {}: {error:#}", trial.story.name, trial.harm));
+            let (name, harm) = (trial.story.name, &trial.harm);
+            match &ended {
+                Err(error) => ui.say(format_args!("{name} {harm}: {error:#}")),
+                Ok(ended) if ui.verbose => {
+                    let took = begun.elapsed().as_secs_f64();
+                    ui.say(format_args!("{name} {harm}: {ended:?} after {took:.1} s"));
+                }
+                Ok(_) => {}
             }
             self.note(&trial, ended);
             self.tried.set(self.tried.get() + 1);

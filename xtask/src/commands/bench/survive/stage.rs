@@ -18,7 +18,8 @@ pub(super) struct Stage {
     world: World,
     program: PathBuf,
     another: PathBuf,
-    /// The files of the workspace after a bootstrap.
+    /// The files of the workspace before a bootstrap and after it.
+    empty: Files,
     bootstrapped: Files,
     /// What an undisturbed run of each story comes to.
     expected: Vec<Expected>,
@@ -55,8 +56,10 @@ impl Stage {
         world.control(Method::POST, "settings", Some(json!({"throttles": false}))).await?;
         let another = another(program, &world.file(""))?;
         let program = program.to_owned();
-        let (bootstrapped, expected) = Default::default();
-        let mut stage = Self { world, program, another, bootstrapped, expected };
+        write(&world.file("foothold.toml"), FOOTHOLD)?;
+        let (empty, bootstrapped, expected) = Default::default();
+        let mut stage = Self { world, program, another, empty, bootstrapped, expected };
+        stage.empty = stage.files()?;
         stage.start(From::Nothing).await?;
         stage.good(BOOTSTRAP, false).await?;
         stage.world.control(Method::POST, "keep/bootstrapped", None).await?;
@@ -110,7 +113,7 @@ impl Stage {
 
     /// Kills a run when the sandbox holds one of its calls.
     async fn kill(&self, story: &Story) -> Result<(Ended, String)> {
-        let mut run = self.command(story.arguments, story.another)?;
+        let mut run = self.command(story.arguments, story.another);
         let mut child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("run xtask")?;
         tokio::select! {
             ended = child.wait() => {
@@ -151,17 +154,19 @@ impl Stage {
     /// Puts the world and the workspace to where a story starts.
     async fn start(&self, from: From) -> Result<()> {
         let root = self.world.file("");
-        for name in ["aws-config", "foothold.toml"] {
-            remove(&root.join(name))?;
+        for (name, _) in self.files()? {
+            let path = root.join(name);
+            std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
         }
+        let put = |files: &Files| files.iter().try_for_each(|(name, text)| write(&root.join(name), text));
         match from {
             From::Nothing => {
                 self.world.control(Method::POST, "reset", None).await?;
-                write(&root.join("foothold.toml"), FOOTHOLD)
+                put(&self.empty)
             }
             From::Bootstrapped => {
                 self.world.control(Method::POST, "restore/bootstrapped", None).await?;
-                self.bootstrapped.iter().try_for_each(|(name, text)| write(&root.join(name), text))?;
+                put(&self.bootstrapped)?;
                 self.serves().await
             }
         }
@@ -183,16 +188,16 @@ impl Stage {
         tokio::time::timeout(PATIENCE, ready).await.context("wait for the restored service")?
     }
 
-    fn command(&self, arguments: &[&str], another: bool) -> Result<tokio::process::Command> {
-        let mut command = self.world.xtask(arguments)?;
+    fn command(&self, arguments: &[&str], another: bool) -> tokio::process::Command {
+        let mut command = self.world.xtask(arguments);
         let program = if another { &self.another } else { &self.program };
         command.env("FOOTHOLD_BINARY", program).env("FOOTHOLD_PACE", "0.02");
-        Ok(command)
+        command
     }
 
     /// The exit status, and what it said.
     async fn run(&self, arguments: &[&str], another: bool) -> Result<(i32, String)> {
-        let output = self.command(arguments, another)?.output();
+        let output = self.command(arguments, another).output();
         let ended = tokio::time::timeout(PATIENCE, output).await.context("wait for xtask to end")?;
         let ended = ended.context("run xtask")?;
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
@@ -285,13 +290,4 @@ fn without_numbers(text: &str) -> String {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove {}", path.display()))
-        }
-        _ => Ok(()),
-    }
 }

@@ -44,17 +44,4 @@ pub(super) const STORIES: &[Story] = &[
 ];
 
 /// One stage that runs, and one that does not.
-pub(super) const FOOTHOLD: &str = r#"name = "ListServices"
-region = "eu-west-1"
-email = "aws+{name}-{account}@example.com"
-
-[config]
-account = "config"
-
-[[stage]]
-name = "development"
-account = "dev"
-
-[[stage]]
-name = "testing"
-"#;
+pub(super) const FOOTHOLD: &str = include_str!("../foothold.toml");
