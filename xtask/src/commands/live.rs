@@ -68,7 +68,7 @@ impl Wanted<'_> {
             Self::Configuration(_) => ("configuration", &version.configuration),
             Self::Image(_) => ("image", &version.image),
         };
-        format!("instance {} has {what} {}", version.instance, value.as_deref().unwrap_or("none"))
+        format!("{what} {} on instance {}", value.as_deref().unwrap_or("none"), version.instance)
     }
 }
 

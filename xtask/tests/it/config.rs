@@ -79,7 +79,10 @@ async fn changed_seen_and_taken_back() {
     let history = world.xtask(&["config", "history", "--stage", "development"]).await.good();
     let lines: Vec<&str> = history.stdout.lines().collect();
     assert_eq!(lines.len(), 2, "{lines:#?}");
-    assert!(lines[0].contains("revision ") && lines[0].contains("by arn:aws:"), "{lines:#?}");
+    assert!(
+        lines[0].contains("revision ") && lines[0].contains(", by arn:aws:iam::999999999999:user/admin"),
+        "{lines:#?}"
+    );
 
     world.xtask(&["config", "rollback", "--stage", "development", "--yes"]).await.good().says("Live in ");
     assert_eq!(listed(&url).await, (all, first));
@@ -238,7 +241,13 @@ async fn the_second_is_told_who_deployed_what_and_an_emergency_stops_it() {
     world.sandbox.forget_requests();
     let (first, (second, changed, back)) = tokio::join!(first, second);
     assert_eq!(second.status, 1, "{second:?}");
-    second.says("stage development is busy: deployment 2").says("by arn:aws:").says("--wait");
+    second
+        .says("stage development is busy: deployment 2")
+        .says("by arn:aws:iam::999999999999:user/admin")
+        .says("--wait");
+    let made = world.sandbox.requests();
+    let made = made.iter().filter(|request| request.operation == "CreateHostedConfigurationVersion");
+    assert_eq!(made.count(), 1, "the first one's");
     assert_eq!(changed, file.replace("10", "2"), "the first one's");
     back.good().says("Live in ");
     failed(first, "was taken back");

@@ -82,7 +82,7 @@ fn show(ui: &Ui, common: &Common, app: &Measured, flask: &Measured) {
     let counts = |what: &str, figure: &dyn Fn(&Measured) -> String| {
         format!("| {what} | {} | {} | |", figure(app), figure(flask))
     };
-    let of_one = |it: &Measured| if it.checked { it.load.wrong.to_string() } else { "names none".to_owned() };
+    let of_one = |it: &Measured| if it.checked { it.load.wrong.to_string() } else { "–".to_owned() };
     ui.result(
         [
             "| | the app | the tutorial's, in Flask | |".to_owned(),
@@ -94,7 +94,10 @@ fn show(ui: &Ui, common: &Common, app: &Measured, flask: &Measured) {
             counts("AWS calls for 1,000 requests (in all)", &|it| {
                 format!("{} ({})", number(1000.0 * it.calls as f64 / it.load.requests as f64), it.calls)
             }),
-            counts("changes of the configuration", &|it| it.changes.to_string()),
+            counts("changes of the configuration (versions seen)", &|it| {
+                let seen = if it.checked { it.load.versions.to_string() } else { "–".to_owned() };
+                format!("{} ({seen})", it.changes)
+            }),
             counts("failed requests", &|it| format!("{} of {}", it.load.failed, it.load.requests)),
             counts("answers that are not of exactly one version", &of_one),
         ]

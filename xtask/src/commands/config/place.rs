@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::aws::Aws;
 use crate::config::write::save;
@@ -73,7 +73,11 @@ impl Places {
             target,
             url: declared.running.as_ref().and_then(|running| running.service.url(plan)),
             quick: quick.id.clone(),
-            caller: door.arn.clone(),
+            // Behind a role that was assumed for this is whoever assumed it.
+            caller: match door.role.is_some() && !door.signed_in {
+                true => self.aws.caller.arn.clone(),
+                false => door.arn.clone(),
+            },
         })
     }
 }
@@ -93,11 +97,11 @@ impl Place {
         }
     }
 
-    /// What a deployment brought; `null` where there is none.
+    /// What a deployment brought; nothing where there is none.
     pub(super) async fn content(&self, deployment: Option<&Deployment>) -> Result<Value> {
         match deployment {
             Some(deployment) => self.target.content(&deployment.version).await,
-            None => Ok(Value::Null),
+            None => Ok(json!({})),
         }
     }
 }

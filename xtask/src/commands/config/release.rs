@@ -183,7 +183,7 @@ pub(super) async fn follow(
     let bar = Bar::new(project.ui, &format!("deployment {number}"));
     loop {
         let deployment = place.target.deployment(number).await?;
-        bar.set(deployment.percent, deployment.state.name());
+        bar.set(deployment.percent, note(deployment.state));
         if enough(deployment.state) {
             return Ok(Followed::To(deployment));
         }
@@ -196,6 +196,13 @@ pub(super) async fn follow(
             ));
             return Ok(Followed::Interrupted);
         }
+    }
+}
+
+fn note(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Baking => "baking: AppConfig watches it; Ctrl-C leaves it to that",
+        stage => stage.name(),
     }
 }
 
@@ -226,10 +233,11 @@ pub(super) async fn arrive(
         return Ok(Arrived::TakenBack(why(&deployment)));
     }
     let seen = has(project, place, label, started).await?;
-    let Followed::To(deployment) = follow(project, place, number, |stage| !stage.is_under_way()).await?
-    else {
-        return Ok(Arrived::Interrupted);
+    let ended = match deployment.state.is_under_way() {
+        true => follow(project, place, number, |stage| !stage.is_under_way()).await?,
+        false => Followed::To(deployment),
     };
+    let Followed::To(deployment) = ended else { return Ok(Arrived::Interrupted) };
     project.ui.json(&json!({"stage": place.stage.name, "deployment": deployment, "live": seen}));
     Ok(match (deployment.state, seen) {
         (Stage::Complete, true) => Arrived::Stays,
