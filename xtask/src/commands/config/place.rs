@@ -19,6 +19,7 @@ pub(in crate::commands) struct Places {
     pub(in crate::commands) aws: Aws,
     pub(in crate::commands) declared: Declared,
     pub(in crate::commands) plan: Plan,
+    sandbox: bool,
 }
 
 /// One stage.
@@ -29,6 +30,8 @@ pub(in crate::commands) struct Place {
     pub(super) url: Option<String>,
     /// The id of our strategy without a bake time.
     pub(in crate::commands) quick: String,
+    /// The options by which a command finds it.
+    pub(super) options: String,
     /// Who deploys.
     pub(super) caller: String,
 }
@@ -46,7 +49,7 @@ impl Places {
         let declaration = project.declaration_anyway().await;
         let (e, declared) = project.wanted(&declaration);
         let plan = project.look(&e, &aws, &[]).await?;
-        Ok(Self { aws, declared, plan })
+        Ok(Self { aws, declared, plan, sandbox: project.common.sandbox })
     }
 
     /// Fails when bootstrap has not made it.
@@ -73,6 +76,7 @@ impl Places {
             target,
             url: declared.running.as_ref().and_then(|running| running.service.url(plan)),
             quick: quick.id.clone(),
+            options: format!("--stage {}{}", stage.name, if self.sandbox { " --sandbox" } else { "" }),
             // Behind a role that was assumed for this is whoever assumed it.
             caller: match door.role.is_some() && !door.signed_in {
                 true => self.aws.caller.arn.clone(),

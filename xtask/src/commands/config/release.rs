@@ -163,11 +163,11 @@ async fn free(project: &Project<'_>, place: &Place, wait: bool) -> Result<Option
 
 async fn busy(place: &Place, other: &Deployment) -> Result<String> {
     let told = told(&place.target.deployment(other.number).await?);
-    let stage = &place.stage.name;
+    let (stage, options) = (&place.stage.name, &place.options);
     Ok(match other.state.is_under_way() {
         true => format!(
             "stage {stage} is busy: {told}. Pass --wait to go on after it, or take it back with \
-             `cargo xtask config rollback --stage {stage}`"
+             `cargo xtask config rollback {options}`"
         ),
         false => format!("somebody was faster: {told}. Run this again to see what would change now"),
     })
@@ -189,10 +189,10 @@ pub(super) async fn follow(
         }
         let pause = tokio::time::sleep(Duration::from_secs_f64((EVERY * project.pace).max(0.05)));
         if project.stop.or(pause).await.is_none() {
-            let stage = &place.stage.name;
+            let options = &place.options;
             project.ui.say(format_args!(
-                "Deployment {number} goes on. `cargo xtask config history --stage {stage}` shows it, and \
-                 `cargo xtask config rollback --stage {stage}` takes it back."
+                "Deployment {number} goes on. `cargo xtask config history {options}` shows it, and \
+                 `cargo xtask config rollback {options}` takes it back."
             ));
             return Ok(Followed::Interrupted);
         }

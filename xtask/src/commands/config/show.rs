@@ -19,8 +19,9 @@ pub(super) async fn run(common: &Common, ui: &Ui) -> Result<ExitCode> {
     let newest_first = place.target.deployments().await?;
     let Some(deployed) = live(&newest_first) else {
         bail!(
-            "nothing is deployed to stage `{0}`: run `cargo xtask config deploy --stage {0}`",
-            place.stage.name
+            "nothing is deployed to stage `{}`: run `cargo xtask config deploy {}`",
+            place.stage.name,
+            place.options
         )
     };
     let content = place.content(Some(deployed)).await?;
