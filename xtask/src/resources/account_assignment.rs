@@ -10,6 +10,7 @@ use aws_sdk_ssoadmin::types::{
     AccountAssignment as Found, AccountAssignmentOperationStatus as Status, PrincipalType, StatusValues,
     TargetType,
 };
+use futures::future::try_join_all;
 use serde::Serialize;
 
 use super::identity_center::{ABSENT, AGAIN, Learned as Center, instance};
@@ -178,16 +179,17 @@ pub(crate) async fn held(aws: &Aws, center: &Center, account: &str) -> Result<Ve
     let request = center.admin(aws).list_permission_sets_provisioned_to_account();
     let request = request.instance_arn(&center.arn).account_id(account).into_paginator().items();
     let sets = read(request.send().collect::<Result<Vec<_>, _>>().await, &[ABSENT])?.unwrap_or_default();
-    let mut all = Vec::new();
-    for set in sets {
-        let Some(permission_set) = permission_set::name_of(aws, center, &set).await? else { continue };
+    let all = sets.into_iter().map(async |set| {
+        let mut all = Vec::new();
+        let Some(permission_set) = permission_set::name_of(aws, center, &set).await? else { return Ok(all) };
         for found in list(aws, center, account, &set).await? {
             let who = principal(aws, center, &found).await?;
             let is_group = found.principal_type() == Some(&PrincipalType::Group);
             all.push(Held { permission_set: permission_set.clone(), who, is_group });
         }
-    }
-    Ok(all)
+        Ok(all)
+    });
+    try_join_all(all).await.map(|all: Vec<_>| all.into_iter().flatten().collect())
 }
 
 /// The name of who has it. Who is there no more has only an id.
@@ -215,15 +217,15 @@ async fn accounts_of(aws: &Aws, center: &Center, set: &str) -> Result<Vec<String
 
 /// Account and group of every assignment of a permission set that is a group's, as all of ours are.
 pub(crate) async fn of_groups(aws: &Aws, center: &Center, set: &str) -> Result<Vec<(String, String)>> {
-    let mut all = Vec::new();
-    for account in accounts_of(aws, center, set).await? {
-        for found in list(aws, center, &account, set).await? {
-            if found.principal_type() == Some(&PrincipalType::Group) {
-                all.push((account.clone(), principal(aws, center, &found).await?));
-            }
-        }
-    }
-    Ok(all)
+    let accounts = accounts_of(aws, center, set).await?.into_iter();
+    let all = accounts.map(async |account| {
+        let found = list(aws, center, &account, set).await?.into_iter();
+        let groups = found.filter(|it| it.principal_type() == Some(&PrincipalType::Group));
+        let (account, named) = (&account, async |it: Found| principal(aws, center, &it).await);
+        let named: Vec<String> = try_join_all(groups.map(named)).await?;
+        Ok(named.into_iter().map(|name| (account.clone(), name)).collect::<Vec<_>>())
+    });
+    try_join_all(all).await.map(|all: Vec<_>| all.concat())
 }
 
 /// Asks for every assignment of a permission set to be removed. Whether there were any.

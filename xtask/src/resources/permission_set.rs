@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use aws_sdk_ssoadmin::Client;
 use aws_sdk_ssoadmin::types::{ProvisionTargetType, ProvisioningStatus, Tag};
+use futures::future::try_join_all;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -227,13 +228,12 @@ pub(crate) async fn all(aws: &Aws, center: &Center, since: Instant) -> Result<Rc
     let list = async || {
         let request = center.admin(aws).list_permission_sets().instance_arn(&center.arn);
         let arns = request.into_paginator().items().send().collect::<Result<Vec<String>, _>>().await;
-        let mut all = Vec::new();
-        for arn in read(arns, &[ABSENT])?.unwrap_or_default() {
-            if let Some(name) = name_of(aws, center, &arn).await? {
-                all.push((name, arn));
-            }
-        }
-        Ok(all)
+        let arns = read(arns, &[ABSENT])?.unwrap_or_default().into_iter();
+        let named = arns.map(async |arn| {
+            let name = name_of(aws, center, &arn).await;
+            name.map(|name| name.map(|name| (name, arn)))
+        });
+        try_join_all(named).await.map(|all: Vec<_>| all.into_iter().flatten().collect())
     };
     aws.permission_sets.since(since, list).await
 }
@@ -246,12 +246,12 @@ pub(crate) async fn ours(
     since: Instant,
 ) -> Result<Vec<(String, String)>> {
     let mark = Mark { project: project.to_owned(), stage: None };
-    let mut ours = Vec::new();
-    for (name, arn) in all(aws, center, since).await?.iter() {
+    let all = all(aws, center, since).await?;
+    let ours = all.iter().map(async |(name, arn)| {
         let set = Set { client: center.admin(aws), instance: center.arn.clone(), arn: arn.clone() };
-        ours.extend(set.is_ours(&mark).await?.then(|| (name.clone(), arn.clone())));
-    }
-    Ok(ours)
+        Ok(set.is_ours(&mark).await?.then(|| (name.clone(), arn.clone())))
+    });
+    try_join_all(ours).await.map(|ours: Vec<_>| ours.into_iter().flatten().collect())
 }
 
 /// AWS lists ARNs, which say nothing.
