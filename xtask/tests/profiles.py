@@ -93,6 +93,9 @@ def by_roles(machine):
     machine.run(XTASK, "--profile", "admin", "--binary", str(program), "bootstrap", "--wait", "--yes")
     said = machine.callers("config")
     assert ":assumed-role/OrganizationAccountAccessRole/" in said["Arn"], said
+    # The Rust SDK takes the role, too; ours then says that it is not the management account's.
+    refused = machine.run(XTASK, "--profile", "config", "status", good=False)
+    assert f"these credentials are of account {said['Account']} ({said['Arn'].rsplit('/', 1)[0]}/" in refused, refused
     return said["Account"]
 
 

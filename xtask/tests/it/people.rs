@@ -317,12 +317,18 @@ async fn drift(world: &World) {
     let request = request.target_type(target).target_id(&dev).principal_type(kind).principal_id(&principal);
     request.send().await.expect("a removal");
     world.sandbox.advance(60.0);
+    let more = sso.attach_managed_policy_to_permission_set().instance_arn(instance).permission_set_arn(&ours);
+    let policy = "arn:aws:iam::aws:policy/AWSBillingReadOnlyAccess";
+    more.managed_policy_arn(policy).send().await.expect("one policy more");
+    let plan = world.xtask(&["plan"]).await.good();
+    plan.says("~ permission set ListServices-").says(policy);
 
     let seen = world.xtask(&["access"]).await.good();
     let seen = seen.says("ByHand").says("not declared: made by hand, and left alone");
     seen.says("missing: bootstrap makes it");
     world.xtask(&["bootstrap", "--yes", "--confirm", "production"]).await.good();
     let cells = matrix(world, &["access", "--json"]).await;
+    world.xtask(&["plan", "--check"]).await.good();
     let odd: Vec<_> = cells.iter().filter(|cell| cell["declared"] != cell["there"]).collect();
     assert!(odd.len() == 1 && odd[0]["permission_set"] == "ByHand" && odd[0]["there"] == true, "{odd:#?}");
 }
