@@ -16,6 +16,7 @@ mod people;
 mod person;
 mod readme;
 mod refusals;
+mod secrets;
 mod signals;
 mod stages;
 mod tidy;
