@@ -12,12 +12,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 
 use super::program;
 use crate::Common;
 use crate::commands::sandbox::build;
+use crate::image::head;
 use crate::ui::Ui;
+use crate::workspace::Workspace;
 use harm::{Harm, Kind};
 use stage::{Ended, Stage};
 use stories::{STORIES, Story};
@@ -78,13 +80,27 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let (sandbox, begun) = (build(ui).await?, Instant::now());
     let wanted = |story: &&Story| arguments.only.is_empty() || arguments.only.iter().any(|o| o == story.name);
     let stories: Vec<&'static Story> = STORIES.iter().filter(wanted).collect();
-    let stages = (0..arguments.workers.max(1)).map(|_| Stage::set(&sandbox, &program, &stories));
-    let stages = try_join_all(stages).await?;
+    let first = async { Stage::set(&sandbox, &program).await?.knowing(&stories).await };
+    let others = (1..arguments.workers.max(1)).map(|_| Stage::set(&sandbox, &program));
+    let (first, mut others) = try_join(first, try_join_all(others)).await?;
+    others.iter_mut().for_each(|stage| stage.expected = first.expected.clone());
+    let stages: Vec<Stage> = std::iter::once(first).chain(others).collect();
     let table = Table::new(arguments, &stories, &stages[0]);
     ui.say(format_args!("{} trials.", table.queue.borrow().len()));
     try_join_all(stages.iter().map(|stage| table.work(stage, ui))).await?;
-    table.show(ui, common, begun);
-    Ok(if table.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let revision = head(&Workspace::find()?.root).await;
+    table.show(
+        ui,
+        common,
+        &format!(
+            "Revision {}, seed {}, {} at a time, {:.0} s.",
+            revision.as_deref().unwrap_or("unknown"),
+            arguments.seed,
+            stages.len(),
+            begun.elapsed().as_secs_f64()
+        ),
+    );
+    Ok(if table.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 struct Table {
@@ -123,7 +139,9 @@ impl Table {
                 }
                 Ok(_) => {}
             }
-            self.note(&trial, ended);
+            if let Some(line) = self.note(&trial, ended) {
+                ui.say(line);
+            }
             self.tried.set(self.tried.get() + 1);
             if self.tried.get().is_multiple_of(50) {
                 ui.say(format_args!("{} tried, {} failed…", self.tried.get(), self.failed()));
@@ -131,35 +149,44 @@ impl Table {
         }
     }
 
-    fn note(&self, trial: &Trial, ended: Result<Ended>) {
+    /// Counts a trial. The last one of its row gives the row's line.
+    fn note(&self, trial: &Trial, ended: Result<Ended>) -> Option<String> {
         let mut rows = self.rows.borrow_mut();
         let is_its = |row: &&mut Row| row.command == trial.story.name && row.harm == trial.harm.kind;
-        let Some(row) = rows.iter_mut().find(is_its) else { return };
+        let row = rows.iter_mut().find(is_its)?;
         match ended {
             Ok(Ended::Unreached) => row.unreached += 1,
             Ok(Ended::Unharmed) => row.unharmed += 1,
             Ok(Ended::Resumed) => row.resumed += 1,
             Err(_) => row.failed += 1,
         }
+        let tried = row.unreached + row.unharmed + row.resumed + row.failed;
+        (tried == row.trials).then(|| row.line())
     }
 
     fn failed(&self) -> usize {
         self.rows.borrow().iter().map(|row| row.failed).sum()
     }
 
-    fn show(&self, ui: &Ui, common: &Common, begun: Instant) {
+    /// Where nothing was harmed, nothing is proved.
+    fn is_good(&self) -> bool {
+        self.failed() == 0
+            && self.rows.borrow().iter().all(|row| row.trials == 0 || row.unreached < row.trials)
+    }
+
+    fn show(&self, ui: &Ui, common: &Common, about: &str) {
         let rows = self.rows.borrow();
         if common.json {
             return ui.json(&*rows);
         }
         let mut lines = vec![
+            format!("{about}\n"),
             "| command | calls that write, read | harm | trials | not reached | good at once | good when run again | not good |"
                 .to_owned(),
             "| --- | --- | --- | --- | --- | --- | --- | --- |".to_owned(),
         ];
         lines.extend(rows.iter().map(Row::line));
         ui.result(lines.join("\n"));
-        ui.say(format_args!("{:.0} s", begun.elapsed().as_secs_f64()));
     }
 }
 
