@@ -48,7 +48,7 @@ pub(crate) fn pack(entries: &[Entry<'_>]) -> Result<Layer> {
 pub(crate) fn compress(tar: &[u8]) -> Result<Layer> {
     const UNKNOWN_SYSTEM: u8 = 255;
     let mut gzip =
-        GzBuilder::new().mtime(0).operating_system(UNKNOWN_SYSTEM).write(Vec::new(), Compression::best());
+        GzBuilder::new().mtime(0).operating_system(UNKNOWN_SYSTEM).write(Vec::new(), Compression::default());
     gzip.write_all(tar)?;
     Ok(Layer { blob: Blob::new(LAYER, gzip.finish()?), diff_id: Digest::of(tar) })
 }
