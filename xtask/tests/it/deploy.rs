@@ -131,3 +131,39 @@ async fn an_image_that_only_the_error_rate_stopped_is_tried_once_more() {
     assert_ne!(runs(&url).await, first);
     assert_eq!(asked(&world, "UpdateExpressGatewayService").len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whenever_its_line_to_the_registry_is_cut_a_deployment_is_whole_or_was_none() {
+    let world = world::start().await;
+    let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    let mut refused = 0;
+    for seed in 1..=6_u8 {
+        let (before, next) = (runs(&url).await, program(&world, "next", |bytes| bytes.push(seed)));
+        let kind = if seed % 2 == 0 { "cut_before" } else { "cut_after" };
+        let rule = serde_json::json!({"service": "registry", "client": "app/foothold", "kind": kind,
+            "chance": {"of": 0.35, "seed": seed}});
+        world.sandbox.add_fault(serde_json::from_value(rule).expect("a rule"));
+        let ended = deploy(&world, &next, &[]).await;
+        world.sandbox.clear_faults();
+        let whole = pushed(&world, &next).await;
+        let now = runs(&url).await;
+        match ended.status {
+            0 => assert_eq!(now, whole, "seed {seed}"),
+            _ => {
+                refused += 1;
+                assert!(now == before || now == whole, "seed {seed}: {now}");
+                ended.says("the connection to the registry was cut; run the command again");
+            }
+        }
+        deploy(&world, &next, &[]).await.good();
+        assert_eq!(runs(&url).await, whole, "seed {seed}");
+    }
+    assert!((1..6).contains(&refused), "{refused} of 6 were refused");
+}
+
+/// The digest of a program's image, which the repository has from then on.
+async fn pushed(world: &World, program: &Path) -> String {
+    let program = program.display().to_string();
+    let ended = world.xtask(&["image", "--binary", &program]).await.good();
+    ended.stdout.trim().split_once('@').expect("a reference by digest").1.to_owned()
+}
