@@ -2,6 +2,7 @@
 
 mod app;
 mod bootstrap;
+mod image;
 mod sandbox;
 mod survive;
 mod world;
@@ -13,7 +14,7 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 
 use crate::Common;
-use crate::image::{self, Builder, BuilderKind, Source};
+use crate::image::{Builder, BuilderKind, Host, Platform, Source, build, choose};
 use crate::ui::Ui;
 use crate::workspace::Workspace;
 
@@ -22,6 +23,7 @@ use crate::workspace::Workspace;
 pub(crate) enum Arguments {
     App(app::Arguments),
     Bootstrap(bootstrap::Arguments),
+    Image(image::Arguments),
     Sandbox(sandbox::Arguments),
     Survive(survive::Arguments),
 }
@@ -30,6 +32,7 @@ pub(crate) async fn run(arguments: Arguments, common: &Common, ui: &Ui) -> Resul
     match arguments {
         Arguments::App(arguments) => app::run(&arguments, common, ui).await,
         Arguments::Bootstrap(arguments) => bootstrap::run(&arguments, common, ui).await,
+        Arguments::Image(arguments) => image::run(&arguments, common, ui).await,
         Arguments::Sandbox(arguments) => sandbox::run(&arguments, common, ui).await,
         Arguments::Survive(arguments) => survive::run(&arguments, common, ui).await,
     }
@@ -38,10 +41,10 @@ pub(crate) async fn run(arguments: Arguments, common: &Common, ui: &Ui) -> Resul
 /// The app as a static program, as its image is made from it.
 async fn program(ui: &Ui) -> Result<PathBuf> {
     ui.say("Building the app…");
-    let platform = image::Platform::default();
+    let platform = Platform::here();
     let source = Source { root: Workspace::find()?.root, package: "app".to_owned(), platform };
-    match image::choose(Some(BuilderKind::Native), platform, &image::Host::probe().await)? {
-        Builder::Native(linkage) => image::build(&source, linkage, &|_| ()).await,
+    match choose(Some(BuilderKind::Native), platform, &Host::probe().await)? {
+        Builder::Native(linkage) => build(&source, linkage, &|_| ()).await,
         Builder::Engine(_) => bail!("build the app: a native builder was asked for"),
     }
 }

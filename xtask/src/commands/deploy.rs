@@ -184,7 +184,8 @@ impl<'p, 'u> Deploy<'p, 'u> {
             ui.say(format_args!("Stage {name} runs this image already."));
             return Ok(ExitCode::from(DONE));
         }
-        ui.say(format_args!("  {} → {reference}", self.runs.as_deref().unwrap_or("nothing")));
+        let runs = self.runs.as_deref().map_or("nothing", |runs| self::digest(runs).unwrap_or(runs));
+        ui.say(format_args!("  runs    {runs}\n  to run  {digest}"));
         if !confirmed(self.project, &self.stage)? {
             ui.say("Nothing was changed.");
             return Ok(ExitCode::from(DONE));

@@ -106,7 +106,6 @@ impl Image {
     }
 
     /// What a pull transfers, in bytes.
-    #[cfg(test)]
     pub(crate) fn compressed_size(&self) -> usize {
         self.manifest.data.len()
             + self.config.data.len()
