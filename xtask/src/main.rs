@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     let run = async { commands::run(arguments.command, &arguments.common, &ui).await };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run));
-    ended.unwrap_or_else(|error| ui.fail(&error))
+    ui.end(ended.unwrap_or_else(|error| ui.fail(&error)))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::{
     Again, ENDED, Identity, NoCredentials, Opened, Portal, PortalRole, Reach, Sso, identity, load,
     with_credentials,
 };
+use crate::resource::Busy;
 
 type Found = (SdkConfig, Identity, Option<Arc<Portal>>);
 
@@ -52,8 +53,10 @@ async fn alone(reach: &Reach, base: SdkConfig) -> Result<Found> {
         None => ": sign in (`aws login`, `aws configure`), or choose a profile with --profile",
     };
     let found = identity(&base).await;
-    let caller =
-        found.map_err(|error| error.context(format!("find out whose credentials these are{hint}")))?;
+    let caller = found.map_err(|error| match error.is::<Busy>() {
+        true => error.context("reach AWS from here (is there a network, a name server, a proxy?)"),
+        false => error.context(format!("find out whose credentials these are{hint}")),
+    })?;
     match &reach.management {
         Some(expected) if *expected != caller.account => bail!(
             "foothold.toml says that the management account is {expected}, and these credentials are of account {} \

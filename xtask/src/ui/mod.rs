@@ -10,8 +10,11 @@ pub(crate) mod prompts;
 pub(crate) mod text;
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
@@ -37,6 +40,8 @@ pub(crate) enum Style {
 pub(crate) struct Ui {
     pub(crate) style: Style,
     pub(crate) verbose: bool,
+    /// Whether a result could not be written, as on a full disk.
+    lost: Arc<AtomicBool>,
 }
 
 impl Ui {
@@ -49,13 +54,23 @@ impl Ui {
             (false, true) => Style::Rich,
             (false, false) => Style::Plain,
         };
-        Self { style, verbose: verbose > 0 }
+        Self { style, verbose: verbose > 0, lost: Arc::default() }
     }
 
     /// A result: on stdout, for people and programs.
     pub(crate) fn result(&self, text: impl Display) {
-        // A reader that went away, such as `head`, is no error of ours.
-        writeln!(std::io::stdout(), "{text}").ok();
+        match writeln!(std::io::stdout(), "{text}") {
+            // A reader that went away, such as `head`, is no error of ours.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe && !self.lost.swap(true, Relaxed) => {
+                writeln!(std::io::stderr(), "error: write the result: {error}").ok();
+            }
+            _ => {}
+        }
+    }
+
+    /// The exit status of a command that ended with this one: what nobody could read is no success.
+    pub(crate) fn end(&self, ended: ExitCode) -> ExitCode {
+        if self.lost.load(Relaxed) { ExitCode::from(report::FAILED) } else { ended }
     }
 
     /// A result for programs; nothing without `--json`.

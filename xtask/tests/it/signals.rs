@@ -106,3 +106,27 @@ async fn started_by_nohup_it_goes_on() {
     send(&child, "HUP");
     ended(child).await.good().says("ListServices runs.");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_a_full_disk_does_not_take_is_no_success() {
+    let world = world::start().await;
+    let mut command = world.admins(&["plan"]);
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
+    let child = command.stdout(full).stderr(Stdio::piped()).spawn().expect("run xtask");
+    let ended = ended(child).await;
+    assert_eq!(ended.status, 1, "{ended:?}");
+    ended.says("error: write the result: No space left on device");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_aws_cannot_be_reached_that_is_what_is_said() {
+    let world = world::start().await;
+    for endpoint in ["http://no-such-host.invalid", "http://127.0.0.1:9"] {
+        let mut command = world.admins(&["plan"]);
+        command.env("AWS_ENDPOINT_URL", endpoint);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run xtask");
+        let ended = ended(child).await;
+        assert_eq!(ended.status, 1, "{ended:?}");
+        ended.says("reach AWS from here (is there a network, a name server, a proxy?)");
+    }
+}
