@@ -275,10 +275,12 @@ fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {
     value.as_object_mut().into_iter().flatten().map(|(_, member)| member)
 }
 
-/// A file's sections in any order, without account ids, which are the only long numbers in our files.
+/// A file's sections in any order, without account ids, which are the only long numbers in our files. Where the first
+/// one was taken away, the line that parted it from the next is still there.
 fn without_ids(text: &str) -> Value {
+    let sections = text.split("\n[").filter(|section| !section.is_empty());
     let mut sections: Vec<String> =
-        text.split("\n[").map(|section| without_numbers(section.trim_matches('['))).collect();
+        sections.map(|section| without_numbers(section.trim_matches('['))).collect();
     sections.sort();
     json!(sections)
 }
