@@ -79,7 +79,7 @@ pub(crate) struct Center {
     pub(crate) identity_center: Option<Key<IdentityCenter>>,
     pub(crate) account: Key<Account>,
     pub(crate) repository: Key<Repository>,
-    repository_policy: Key<RepositoryPolicy>,
+    repository_policy: Option<Key<RepositoryPolicy>>,
     pub(crate) image: Key<Image>,
     pub(crate) application: Key<Application>,
     pub(crate) profile: Key<ConfigurationProfile>,
@@ -178,7 +178,7 @@ pub(crate) fn center(e: &mut Environment<Aws>, from: &Declaration) -> Center {
 
     let repository = e.add(Repository { account, mark: mark.clone(), name: names.repository() });
     let policy = from.repository_policy(organization);
-    let repository_policy = e.add(RepositoryPolicy { repository, policy });
+    let repository_policy = policy.map(|policy| e.add(RepositoryPolicy { repository, policy }));
     e.add(LifecyclePolicy { repository, policy: from.lifecycle.clone() });
     let image = e.add(Image { repository, tag: from.tag.clone(), source: from.image.clone() });
 

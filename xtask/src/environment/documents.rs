@@ -22,22 +22,23 @@ impl Declaration {
         self.policy(policy, account.learns(|a| a.id.clone()), |id| vec![("stage_account_id", json!(id))])
     }
 
-    pub(super) fn repository_policy(&self, organization: Option<Key<Organization>>) -> Input<Value> {
+    /// None where nobody pulls yet: without an organization the accounts are named, and IAM takes no empty list.
+    pub(super) fn repository_policy(&self, organization: Option<Key<Organization>>) -> Option<Input<Value>> {
         let path = self.names().role_path();
-        match organization {
-            Some(organization) => {
-                self.policy(&policy::ECR_REPOSITORY, organization.learns(|o| o.id.clone()), move |id| {
-                    vec![("organization_id", json!(id)), ("role_path", json!(path))]
-                })
-            }
-            None => {
-                let ids = self.config.stages.iter().filter_map(|s| s.account.as_ref()?.id.clone());
-                let roots: Vec<String> = ids.map(|id| format!("arn:aws:iam::{id}:root")).collect();
-                self.policy(&policy::ECR_REPOSITORY_WITHOUT_ORGANIZATION, Input::from(roots), move |roots| {
-                    vec![("account_roots", json!(roots)), ("role_path", json!(path))]
-                })
-            }
+        if let Some(organization) = organization {
+            let id = organization.learns(|o| o.id.clone());
+            return Some(self.policy(&policy::ECR_REPOSITORY, id, move |id| {
+                vec![("organization_id", json!(id)), ("role_path", json!(path))]
+            }));
         }
+        let ids = self.config.stages.iter().filter_map(|s| s.account.as_ref()?.id.clone());
+        let roots: Vec<String> = ids.map(|id| format!("arn:aws:iam::{id}:root")).collect();
+        let of = |roots| {
+            self.policy(&policy::ECR_REPOSITORY_WITHOUT_ORGANIZATION, Input::from(roots), move |roots| {
+                vec![("account_roots", json!(roots)), ("role_path", json!(path))]
+            })
+        };
+        (!roots.is_empty()).then(|| of(roots))
     }
 
     pub(super) fn read_role_trust(

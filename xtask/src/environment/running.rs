@@ -80,7 +80,8 @@ impl<'a> Part<'a> {
             ("APPCONFIGENV".to_owned(), Input::from(self.stage.name.clone())),
             ("APPCONFIGREADROLE".to_owned(), read_role.learns(|role| role.arn.clone())),
         ];
-        let after = vec![configuration.node(), self.center.repository_policy.node(), log_group.node()];
+        let pulls = self.center.repository_policy.map(|policy| policy.node());
+        let after = pulls.into_iter().chain([configuration.node(), log_group.node()]).collect();
         Needs { variables, log_group, after }
     }
 

@@ -136,3 +136,16 @@ async fn a_stage_that_changes_its_platform_goes_on_running_on_the_old_one_until_
     world.xtask(&["teardown", "--yes"]).await.good();
     world.xtask(&["plan"]).await.good().says("to create");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_organization_and_without_stages_that_run_the_center_stands() {
+    let world = world::start().await;
+    world.write(
+        "foothold.toml",
+        "name = \"ListServices\"\nregion = \"eu-west-1\"\norganization = false\n\n[config]\naccount_id = \
+         \"999999999999\"\n\n[[stage]]\nname = \"development\"\n",
+    );
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    world.xtask(&["bootstrap", "--yes"]).await.good().says("unchanged");
+    world.xtask(&["teardown", "--yes"]).await.good();
+}
