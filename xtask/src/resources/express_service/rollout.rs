@@ -1,6 +1,8 @@
 //! Deployments of an Express service: how the newest one stands, why one failed, and a new image.
 
 use anyhow::{Context, Result};
+use aws_sdk_ecs::config::Builder;
+use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::types::{
     DesiredStatus, EcsExpressGatewayService as Found, ServiceDeployment as Deployment,
     ServiceDeploymentBrief as Brief, ServiceDeploymentStatus as Status, Task,
@@ -33,6 +35,9 @@ pub(crate) async fn roll_out(
     reference: &str,
     platform: Option<Platform>,
 ) -> Result<String> {
+    if let Some(revision) = asked_already(door, arn, reference).await? {
+        return Ok(revision);
+    }
     let service = describe(door, arn).await?.context("there is no such service")?;
     let runs =
         newest(&service).and_then(|it| it.primary_container()).context("the service runs nothing yet")?;
@@ -42,9 +47,26 @@ pub(crate) async fn roll_out(
     container.environment = Some(told);
     let request = door.ecs().update_express_gateway_service().service_arn(arn);
     let request = request.primary_container(container).set_cpu_architecture(platform.map(architecture));
-    let answer = request.send().await.map_err(explain).map_err(later)?;
+    // Sent twice, it makes two, the second of which stops the first.
+    let once = Builder::new().retry_config(RetryConfig::disabled());
+    let answer = request.customize().config_override(once).send().await.map_err(explain).map_err(later)?;
     let target = answer.service.and_then(|it| it.target_configuration);
     target.and_then(|it| it.service_revision_arn).context("ECS does not say which revision it makes")
+}
+
+/// The newest revision, if it brings this image and has not failed: its answer may have been lost.
+async fn asked_already(door: &Door, arn: &str, reference: &str) -> Result<Option<String>> {
+    let deployments = deployments(door, arn).await?;
+    let created = |it: &&Brief| it.created_at().map(|at| (at.secs(), at.subsec_nanos()));
+    let Some(newest) = deployments.iter().max_by_key(created) else { return Ok(None) };
+    let lives = [Status::Pending, Status::InProgress, Status::Successful];
+    let lives = newest.status().is_some_and(|status| lives.contains(status));
+    let Some(revision) = newest.target_service_revision_arn().filter(|_| lives) else { return Ok(None) };
+    let request = door.ecs().describe_service_revisions().service_revision_arns(revision);
+    let found = read(request.send().await, &[])?.and_then(|answer| answer.service_revisions);
+    let images = found.iter().flatten().flat_map(|it| it.container_images());
+    let brings = images.filter_map(|it| it.image()).any(|image| image == reference);
+    Ok(brings.then(|| revision.to_owned()))
 }
 
 /// How the newest deployment stands: what only looks like running is told apart from what serves.
