@@ -10,7 +10,7 @@ pub fn declared(settings: &Settings) -> [(&'static str, f64); 6] {
         ("organizations:CreateAccount", settings.account_creation + organizations::ROLE_DELAY),
         ("iam:CreateRole", settings.iam_propagation),
         ("appconfig:StartDeployment", appconfig::START),
-        ("ecs:CreateExpressGatewayService", ecs::PROVISION + ecs::BAKE),
+        ("ecs:CreateExpressGatewayService", ecs::PROVISION.max(ecs::HEALTHY) + ecs::BAKE),
         ("apprunner:CreateService", apprunner::DEPLOY),
     ]
 }

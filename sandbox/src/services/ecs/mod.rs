@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::services::iam;
 use crate::world::World;
 pub(crate) use managed::PROVISION;
-pub(crate) use rollout::BAKE;
+pub(crate) use rollout::{BAKE, HEALTHY};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -14,10 +14,17 @@ use std::collections::BTreeMap;
 
 /// Seconds that AWS takes.
 pub(crate) const BAKE: f64 = 180.0;
+const PROVISIONING: f64 = 20.0;
+const INTERVAL: f64 = 30.0;
+/// From its declaration until a task is healthy: its machine, and checks, of which the first comes before it listens.
+pub(crate) const HEALTHY: f64 = PROVISIONING + INTERVAL * CHECKS as f64;
 const PERIOD: f64 = 60.0;
 const BACKOFF: f64 = 10.0;
 const DRAIN: f64 = 45.0;
 const REMEMBERED: f64 = 3600.0;
+
+/// Good checks that make a task healthy.
+const CHECKS: u32 = 5;
 
 /// Per cent of the requests that a canary gets.
 const CANARY: u64 = 5;
@@ -371,13 +378,13 @@ fn spec(here: &str, revision: &Revision) -> Spec {
         log: Some(Log { group: of(&log["logGroup"]), stream: of(&log["logStreamPrefix"]), managed: false }),
         health: Health {
             path: text("healthCheckPath"),
-            interval: 30.0,
+            interval: INTERVAL,
             timeout: 5.0,
-            healthy: 5,
+            healthy: CHECKS,
             unhealthy: 2,
             grace: 300.0,
         },
-        provisioning: 20.0,
+        provisioning: PROVISIONING,
         stop_timeout: 30.0,
     }
 }
