@@ -79,6 +79,8 @@ pub(crate) struct Aws {
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
     /// The requests for accounts that this run has made, by the account's name.
     pub(crate) asked: RefCell<HashMap<String, String>>,
+    /// When AWS last took no request for an account, and why.
+    pub(crate) refused: RefCell<Option<(Instant, String)>>,
     /// Identity Center's instances, wherever they are.
     pub(crate) instances: Listing<aws_sdk_ssoadmin::types::InstanceMetadata>,
     /// Name and ARN of every permission set.
@@ -127,7 +129,7 @@ impl Aws {
     pub(crate) async fn connect(reach: &Reach) -> Result<Self> {
         let (base, caller, portal) = caller::find(reach).await?;
         let doors = RefCell::default();
-        let (accounts, requests, asked) = Default::default();
+        let (accounts, requests, asked, refused) = Default::default();
         let (instances, permission_sets, permission_set_names) = Default::default();
         let (region, only) = (reach.region.clone(), reach.only.clone());
         let meter: Meter = Box::new(|_, _, _| ());
@@ -142,6 +144,7 @@ impl Aws {
             accounts,
             requests,
             asked,
+            refused,
             instances,
             permission_sets,
             permission_set_names,

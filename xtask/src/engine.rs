@@ -200,7 +200,7 @@ impl<'a, W> Walk<'a, W> {
     fn cx(&self, node: Node, scope: Scope, since: Instant) -> Cx<'_, W> {
         let (shape, learned) = (self.shape, &self.learned);
         let known = Known { shape, learned, asking: node, scope };
-        Cx { world: self.world, known, since }
+        Cx { world: self.world, known, since, pace: self.options.pace }
     }
 }
 

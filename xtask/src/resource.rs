@@ -163,6 +163,15 @@ pub(crate) struct Cx<'a, W> {
     pub(crate) known: Known<'a>,
     /// A listing shared with others may answer if it was begun at or after this.
     pub(crate) since: Instant,
+    /// Factor on all pauses; 1 against the real world.
+    pub(crate) pace: f64,
+}
+
+impl<W> Cx<'_, W> {
+    /// So much of the world's time.
+    pub(crate) fn paced(&self, time: Duration) -> Duration {
+        time.mul_f64(self.pace)
+    }
 }
 
 /// A queue that lets `width` through at a time, each until it is ready or gone.

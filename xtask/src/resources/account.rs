@@ -3,17 +3,16 @@
 //! CreateAccount has no idempotency: before it is sent, nothing may have the e-mail address and no request of the
 //! name may be under way.
 
+mod creation;
 mod others;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, anyhow, bail};
-use aws_sdk_organizations::config::retry::RetryConfig;
+use anyhow::{Context, Result, bail};
 use aws_sdk_organizations::types::{
-    Account as Found, AccountState, CreateAccountFailureReason as Reason, CreateAccountState,
-    CreateAccountStatus, Tag,
+    Account as Found, AccountState, CreateAccountState, CreateAccountStatus, Tag,
 };
 use serde::Serialize;
 use tokio::time::Instant;
@@ -22,7 +21,7 @@ pub(crate) use others::{Stray, id_of, namesake, strays};
 
 use super::Unit;
 use super::organization::{AGAIN, NOT_IN_USE, tags_of};
-use crate::aws::{Access, Aws, Mark, explain, gone, read, wrote};
+use crate::aws::{Access, Aws, Mark, gone, read, wrote};
 use crate::graph::{Key, Node};
 use crate::report::Known;
 use crate::resource::{Busy, Cx, Lane, NotVisible, Resource, Seen, SeenBy, State};
@@ -100,7 +99,7 @@ impl Resource for Account {
     async fn apply(&self, cx: &Cx<'_, Aws>, current: Option<&SeenBy<Self>>, desired: &Owned) -> Result<()> {
         match (&self.origin, current) {
             (Origin::Given { .. }, _) => Ok(()),
-            (Origin::Created { name, email }, None) => self.create(cx, name, email).await,
+            (Origin::Created { name, email }, None) => creation::ask(self, cx, name, email).await,
             (Origin::Created { .. }, Some(account)) => self.change(cx, account, desired).await,
         }
     }
@@ -227,36 +226,6 @@ impl Account {
         }
     }
 
-    async fn create(&self, cx: &Cx<'_, Aws>, name: &str, email: &str) -> Result<()> {
-        let tags: Result<Vec<Tag>, _> = self
-            .tags()
-            .into_iter()
-            .map(|(key, value)| Tag::builder().key(key).value(value).build())
-            .collect();
-        let role = match &self.access {
-            Access::Role(role) | Access::Exactly(role) => Some(role.clone()),
-            Access::Profile(_) => None,
-        };
-        let request = cx.world.organizations().create_account().account_name(name).email(email);
-        let request = request.set_role_name(role).set_tags(Some(tags?)).customize();
-        // Never sent twice: AWS would not know the second one for the first.
-        let once = aws_sdk_organizations::config::Builder::new().retry_config(RetryConfig::disabled());
-        let answer = request.config_override(once).send().await.map_err(explain);
-        let refused = match answer {
-            Ok(answer) => return note(cx.world, name, answer.create_account_status),
-            Err(failure) if failure.is(AGAIN) || failure.transient => {
-                return Err(Busy(failure.to_string()).into());
-            }
-            Err(failure) => failure,
-        };
-        // The limit counts those that an earlier run asked for, too.
-        let limited = refused.is(&["ConstraintViolationException"]) && !refused.says("organization");
-        if limited && requests(cx, Instant::now()).await?.iter().any(in_progress) {
-            return Err(Busy("AWS is creating other accounts".to_owned()).into());
-        }
-        Err(refused.into())
-    }
-
     async fn change(&self, cx: &Cx<'_, Aws>, account: &SeenBy<Self>, desired: &Owned) -> Result<()> {
         let (client, id) = (cx.world.organizations(), &account.learned.id);
         if account.owned.tags != desired.tags {
@@ -310,24 +279,7 @@ async fn find(cx: &Cx<'_, Aws>, name: &str, email: &str) -> Result<Option<Found>
 async fn look_again(cx: &Cx<'_, Aws>, failed: &CreateAccountStatus, email: &str) -> Result<Option<Found>> {
     match listed(cx, Instant::now(), email).await? {
         Some(account) => Ok(Some(account)),
-        None => Err(refusal(failed.failure_reason(), email)),
-    }
-}
-
-fn refusal(reason: Option<&Reason>, email: &str) -> anyhow::Error {
-    let code = reason.map_or("no reason given", Reason::as_str);
-    match reason {
-        Some(Reason::EmailAlreadyExists | Reason::ConcurrentAccountModification) => {
-            anyhow!("{code}: an account that is not in this organization has {email}, and {ANOTHER}")
-        }
-        Some(Reason::InvalidEmail) => {
-            anyhow!("{code}: AWS does not take {email}: change `email` in foothold.toml")
-        }
-        Some(Reason::AccountLimitExceeded) => anyhow!(
-            "{code}: the organization may not have more accounts: ask for a higher quota of accounts at \
-             https://console.aws.amazon.com/servicequotas/home/services/organizations/quotas, then run it again"
-        ),
-        _ => anyhow!("{code}: AWS could not create the account; run it again"),
+        None => Err(creation::refusal(failed.failure_reason(), email)),
     }
 }
 
@@ -370,13 +322,6 @@ async fn parent(aws: &Aws, id: &str) -> Result<Option<String>> {
     let answer = aws.organizations().list_parents().child_id(id).send().await;
     let parents = read(answer, &["ChildNotFoundException"])?.and_then(|answer| answer.parents);
     Ok(parents.unwrap_or_default().into_iter().find_map(|parent| parent.id))
-}
-
-/// Keeps which request is this run's: an older one of the name may have failed for an older address.
-fn note(aws: &Aws, name: &str, status: Option<CreateAccountStatus>) -> Result<()> {
-    let id = status.and_then(|status| status.id).context("the request to create the account has no id")?;
-    aws.asked.borrow_mut().insert(name.to_owned(), id);
-    Ok(())
 }
 
 /// Whether AWS may not have made its role yet. By a clock that is ahead of ours, it is of the future.

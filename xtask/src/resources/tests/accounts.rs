@@ -31,6 +31,20 @@ async fn a_lost_answer_to_create_account_makes_no_second_one() {
 }
 
 #[tokio::test]
+async fn a_new_organization_is_not_asked_more_often_than_aws_takes_requests() {
+    let story = Story::begin_with(|options| {
+        options.scale = 60.0;
+        options.settings.throttles = true;
+        options.settings.organization_finalizing = 60.0;
+    })
+    .await;
+    let done = story.make(Story::only_account).await;
+    assert_eq!(troubles(&done), [] as [&str; 0]);
+    // One in 10 s, and the one that is taken.
+    assert!((2..=7).contains(&story.sent("CreateAccount")), "{}", story.sent("CreateAccount"));
+}
+
+#[tokio::test]
 async fn a_request_of_an_earlier_run_is_awaited() {
     let story = Story::begin().await;
     story

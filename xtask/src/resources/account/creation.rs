@@ -1,0 +1,75 @@
+//! Asking for an account, and why AWS does not make it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use aws_sdk_organizations::config::retry::RetryConfig;
+use aws_sdk_organizations::types::{CreateAccountFailureReason as Reason, CreateAccountStatus, Tag};
+use tokio::time::Instant;
+
+use super::{ANOTHER, Account, in_progress, requests};
+use crate::aws::{Access, Aws, explain};
+use crate::resource::{Busy, Cx};
+use crate::resources::organization::AGAIN;
+
+/// AWS takes one request in so long, once it has taken three. Those it refuses count: who asks more often, while a new
+/// organization is being finalized, has none left when it is.
+const RATE: Duration = Duration::from_secs(10);
+
+/// Asks for it once.
+pub(super) async fn ask(account: &Account, cx: &Cx<'_, Aws>, name: &str, email: &str) -> Result<()> {
+    if let Some((at, why)) = &*cx.world.refused.borrow()
+        && at.elapsed() < cx.paced(RATE)
+    {
+        return Err(Busy(why.clone()).into());
+    }
+    let tags: Result<Vec<Tag>, _> =
+        account.tags().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let role = match &account.access {
+        Access::Role(role) | Access::Exactly(role) => Some(role.clone()),
+        Access::Profile(_) => None,
+    };
+    let request = cx.world.organizations().create_account().account_name(name).email(email);
+    let request = request.set_role_name(role).set_tags(Some(tags?)).customize();
+    // Never sent twice: AWS would not know the second one for the first.
+    let once = aws_sdk_organizations::config::Builder::new().retry_config(RetryConfig::disabled());
+    let answer = request.config_override(once).send().await.map_err(explain);
+    let refused = match answer {
+        Ok(answer) => return note(cx.world, name, answer.create_account_status),
+        Err(failure) if failure.is(AGAIN) || failure.transient => {
+            cx.world.refused.replace(Some((Instant::now(), failure.to_string())));
+            return Err(Busy(failure.to_string()).into());
+        }
+        Err(failure) => failure,
+    };
+    // The limit counts those that an earlier run asked for, too.
+    let limited = refused.is(&["ConstraintViolationException"]) && !refused.says("organization");
+    if limited && requests(cx, Instant::now()).await?.iter().any(in_progress) {
+        return Err(Busy("AWS is creating other accounts".to_owned()).into());
+    }
+    Err(refused.into())
+}
+
+pub(super) fn refusal(reason: Option<&Reason>, email: &str) -> anyhow::Error {
+    let code = reason.map_or("no reason given", Reason::as_str);
+    match reason {
+        Some(Reason::EmailAlreadyExists | Reason::ConcurrentAccountModification) => {
+            anyhow!("{code}: an account that is not in this organization has {email}, and {ANOTHER}")
+        }
+        Some(Reason::InvalidEmail) => {
+            anyhow!("{code}: AWS does not take {email}: change `email` in foothold.toml")
+        }
+        Some(Reason::AccountLimitExceeded) => anyhow!(
+            "{code}: the organization may not have more accounts: ask for a higher quota of accounts at \
+             https://console.aws.amazon.com/servicequotas/home/services/organizations/quotas, then run it again"
+        ),
+        _ => anyhow!("{code}: AWS could not create the account; run it again"),
+    }
+}
+
+/// Keeps which request is this run's: an older one of the name may have failed for an older address.
+fn note(aws: &Aws, name: &str, status: Option<CreateAccountStatus>) -> Result<()> {
+    let id = status.and_then(|status| status.id).context("the request to create the account has no id")?;
+    aws.asked.borrow_mut().insert(name.to_owned(), id);
+    Ok(())
+}
