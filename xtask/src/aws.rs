@@ -18,7 +18,7 @@ use std::fmt::{self, Display, Formatter};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
 mod caller;
@@ -79,8 +79,8 @@ pub(crate) struct Aws {
     pub(crate) requests: Listing<aws_sdk_organizations::types::CreateAccountStatus>,
     /// The requests for accounts that this run has made, by the account's name.
     pub(crate) asked: RefCell<HashMap<String, String>>,
-    /// When AWS last took no request for an account, and why.
-    pub(crate) refused: RefCell<Option<(Instant, String)>>,
+    /// When AWS last took no request for an account, and why. Held by who asks for one.
+    pub(crate) refused: Mutex<Option<(Instant, String)>>,
     /// Identity Center's instances, wherever they are.
     pub(crate) instances: Listing<aws_sdk_ssoadmin::types::InstanceMetadata>,
     /// Name and ARN of every permission set.
@@ -338,7 +338,7 @@ impl Display for Access {
 }
 
 /// A list that many ask for and few calls answer.
-pub(crate) struct Listing<T>(tokio::sync::Mutex<Option<(Instant, Rc<Vec<T>>)>>);
+pub(crate) struct Listing<T>(Mutex<Option<(Instant, Rc<Vec<T>>)>>);
 
 impl<T> Default for Listing<T> {
     fn default() -> Self {

@@ -12,13 +12,14 @@ use crate::aws::{Access, Aws, explain};
 use crate::resource::{Busy, Cx};
 use crate::resources::organization::AGAIN;
 
-/// AWS takes one request in so long, once it has taken three. Those it refuses count: who asks more often, while a new
-/// organization is being finalized, has none left when it is.
+/// AWS takes one request in so long, once it has taken three. Those it refuses count: while a new organization is being
+/// finalized one account asks for all, or there would be none left when it is.
 const RATE: Duration = Duration::from_secs(10);
 
 /// Asks for it once.
 pub(super) async fn ask(account: &Account, cx: &Cx<'_, Aws>, name: &str, email: &str) -> Result<()> {
-    if let Some((at, why)) = &*cx.world.refused.borrow()
+    let mut refused_before = cx.world.refused.lock().await;
+    if let Some((at, why)) = &*refused_before
         && at.elapsed() < cx.paced(RATE)
     {
         return Err(Busy(why.clone()).into());
@@ -37,7 +38,7 @@ pub(super) async fn ask(account: &Account, cx: &Cx<'_, Aws>, name: &str, email: 
     let refused = match answer {
         Ok(answer) => return note(cx.world, name, answer.create_account_status),
         Err(failure) if failure.is(AGAIN) || failure.transient => {
-            cx.world.refused.replace(Some((Instant::now(), failure.to_string())));
+            *refused_before = Some((Instant::now(), failure.to_string()));
             return Err(Busy(failure.to_string()).into());
         }
         Err(failure) => failure,
