@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use crate::aws::{Access, Aws, Mark};
 use crate::config::{self, Config, Platform};
-use crate::content::label;
 use crate::graph::{Environment, Input, Key};
 use crate::image::PORT;
 use crate::names::{self, Names};

@@ -98,13 +98,11 @@ impl<'a> Part<'a> {
         e: &mut Environment<Aws>,
         environment: Key<ConfigurationEnvironment>,
     ) -> Key<Configuration> {
-        let content = self.from.content(&self.stage.name);
         e.add(Configuration {
             environment,
             profile: self.center.profile,
             strategy: self.center.quick,
-            label: label(&content),
-            content,
+            content: self.from.content(&self.stage.name),
             description: self.from.description.clone(),
         })
     }

@@ -4,18 +4,18 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use aws_sdk_appconfig::primitives::Blob;
+use anyhow::{Error, Result};
 use aws_sdk_appconfig::types::{DeploymentState, DeploymentSummary};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::application::{ABSENT, once};
+use super::application::ABSENT;
+use super::deployment::{Refusal, Target};
 use super::{ConfigurationEnvironment, ConfigurationProfile, Strategy};
-use crate::aws::{Aws, gone, read, wrote};
+use crate::aws::{Aws, Failure, gone, read, wrote};
 use crate::graph::{Key, Node};
 use crate::report::Known;
-use crate::resource::{Cx, Resource, Seen, SeenBy, State};
+use crate::resource::{Busy, Cx, Resource, Seen, SeenBy, State};
 
 /// Content for an environment that has none yet.
 #[derive(Serialize)]
@@ -24,8 +24,6 @@ pub(crate) struct Configuration {
     pub(crate) profile: Key<ConfigurationProfile>,
     pub(crate) strategy: Key<Strategy>,
     pub(crate) content: Value,
-    /// The version's label, made from the content. It needs something that is not a digit.
-    pub(crate) label: String,
     pub(crate) description: String,
 }
 
@@ -72,20 +70,25 @@ impl Resource for Configuration {
 
     async fn apply(&self, cx: &Cx<'_, Aws>, _: Option<&SeenBy<Self>>, _: &Owned) -> Result<()> {
         let environment = cx.known.of(&self.environment)?;
-        let application = &environment.application;
-        let (profile, strategy) = (&cx.known.of(&self.profile)?.id, &cx.known.of(&self.strategy)?.id);
-        let version = self.version(cx, profile).await?;
+        let (client, application) = (environment.application.client(), &environment.application.id);
+        let target = Target {
+            client: client.clone(),
+            application: application.clone(),
+            environment: environment.id.clone(),
+            profile: cx.known.of(&self.profile)?.id.clone(),
+        };
+        let version = target.version(&self.content, &self.description).await.map_err(perhaps_later)?;
         if self.is_removed(cx).await? {
-            let request =
-                application.client().untag_resource().resource_arn(environment.arn()).tag_keys(REMOVED);
+            let request = client.untag_resource().resource_arn(environment.arn()).tag_keys(REMOVED);
             wrote(request.send().await, &[])?;
         }
-        let request = application.client().start_deployment().application_id(&application.id);
-        let request = request.environment_id(&environment.id).configuration_profile_id(profile);
-        let request = request.deployment_strategy_id(strategy).configuration_version(version.to_string());
-        let answer = request.description(&self.description).send().await;
-        // One deployment at a time: ours of an earlier run, or somebody else's. Either way one is there.
-        wrote(answer, &["ConflictException"]).map(drop)
+        let strategy = &cx.known.of(&self.strategy)?.id;
+        match target.start(&version, strategy, &self.description, None).await {
+            Ok(_) => Ok(()),
+            // One deployment at a time: ours of an earlier run, or somebody else's. Either way one is there.
+            Err(Refusal::Conflict) => Err(Busy("another deployment is under way".to_owned()).into()),
+            Err(Refusal::Other(error)) => Err(perhaps_later(error)),
+        }
     }
 
     /// Deployments cannot be deleted, they go with their environment: it is noted there that they count no more.
@@ -124,24 +127,6 @@ impl Configuration {
         Ok(cx.known.of(&self.environment)?.tags().await?.contains_key(REMOVED))
     }
 
-    /// The number of the version with this content: one that is there already, or a new one.
-    async fn version(&self, cx: &Cx<'_, Aws>, profile: &str) -> Result<i32> {
-        let application = &cx.known.of(&self.environment)?.application;
-        let client = application.client();
-        let request = client.list_hosted_configuration_versions().application_id(&application.id);
-        let request = request.configuration_profile_id(profile).version_label(&self.label);
-        let found = read(request.send().await, &[ABSENT])?.and_then(|answer| answer.items);
-        if let Some(version) = found.unwrap_or_default().first() {
-            return Ok(version.version_number);
-        }
-        let request = client.create_hosted_configuration_version().application_id(&application.id);
-        let request = request.configuration_profile_id(profile).version_label(&self.label);
-        let request = request.content(Blob::new(serde_json::to_vec(&self.content)?));
-        let request = request.content_type("application/json").description(&self.description);
-        let answer = request.customize().config_override(once()).send().await;
-        Ok(wrote(answer, &["ConflictException"])?.version_number)
-    }
-
     /// What AppConfig noted last about a deployment.
     async fn why(&self, cx: &Cx<'_, Aws>, number: i32) -> Result<Option<String>> {
         let environment = cx.known.of(&self.environment)?;
@@ -155,6 +140,16 @@ impl Configuration {
             .filter_map(|event| event.description.clone())
             .collect();
         Ok((!said.is_empty()).then(|| format!("deployment {number} was rolled back: {}", said.join("; "))))
+    }
+}
+
+/// What may be otherwise when one looks again.
+fn perhaps_later(error: Error) -> Error {
+    match error.downcast_ref::<Failure>() {
+        Some(failure) if failure.is(&["ConflictException"]) || failure.transient => {
+            Busy(failure.to_string()).into()
+        }
+        _ => error,
     }
 }
 

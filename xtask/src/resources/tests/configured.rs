@@ -57,7 +57,6 @@ impl Story {
                 profile,
                 strategy,
                 content: json!({"boolEnableLimitResults": false, "intResultLimit": 10}),
-                label: "v-1234".into(),
                 description: "first".into(),
             });
         }
@@ -119,6 +118,23 @@ async fn what_was_deployed_later_is_left_alone() {
     let done = story.make(Story::configured).await;
     assert!(matches!(outcome(&done, "configuration"), Outcome::Same));
     assert_eq!(story.writes(), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn other_content_under_our_label_is_not_deployed() {
+    let story = Story::begin().await;
+    story.make(|story, environment| story.stages(environment, &["development"], schema())).await;
+    {
+        let mut world = story.sandbox.world();
+        let applications = world.appconfig.values_mut().flat_map(|state| state.applications.values_mut());
+        // In base64.
+        let versions = applications.flat_map(|it| it.profiles.values_mut()).flat_map(|it| &mut it.versions);
+        versions.for_each(|version| version.content = "e30=".to_owned());
+    }
+    let done = story.make(Story::configured).await;
+    let troubles = troubles(&done);
+    assert!(troubles.len() == 1 && troubles[0].contains("is not what that stands for"), "{troubles:?}");
+    assert_eq!(story.succeeded("StartDeployment"), 1);
 }
 
 /// Starts a deployment of other content, slowly.
