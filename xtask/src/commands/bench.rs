@@ -43,7 +43,8 @@ async fn program(ui: &Ui) -> Result<PathBuf> {
     ui.say("Building the app…");
     let platform = Platform::here();
     let source = Source { root: Workspace::find()?.root, package: "app".to_owned(), platform };
-    match choose(Some(BuilderKind::Native), platform, &Host::probe().await)? {
+    let native = Some(BuilderKind::Native);
+    match choose(native, platform, &Host::probe(native, platform).await)? {
         Builder::Native(linkage) => build(&source, linkage, &|_| ()).await,
         Builder::Engine(_) => bail!("build the app: a native builder was asked for"),
     }

@@ -40,8 +40,10 @@ impl Finding {
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let mut findings = vec![tools(arguments.builder).await];
-    match Project::look_around(ui, common).await {
+    let project = Project::look_around(ui, common).await;
+    let platform = project.as_ref().map(|project| project.config.architecture).unwrap_or_default();
+    let mut findings = vec![tools(arguments.builder, platform).await];
+    match project {
         Ok(project) => {
             findings.push(Finding::good("foothold.toml", file(&project)));
             findings.extend(cloud(&project).await);
@@ -63,8 +65,8 @@ fn file(project: &Project) -> String {
     }
 }
 
-async fn tools(builder: Option<BuilderKind>) -> Finding {
-    match choose(builder, Platform::default(), &Host::probe().await) {
+async fn tools(builder: Option<BuilderKind>, platform: Platform) -> Finding {
+    match choose(builder, platform, &Host::probe(builder, platform).await) {
         Ok(builder) => Finding::good("image builder", builder.to_string()),
         Err(error) => Finding::bad("image builder", format!("{error:#}")),
     }

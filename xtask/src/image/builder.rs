@@ -90,7 +90,7 @@ fn automatic(platform: Platform, host: &Host) -> Result<Builder> {
 }
 
 impl Host {
-    fn linkage(&self, platform: Platform) -> Result<Linkage> {
+    pub(super) fn linkage(&self, platform: Platform) -> Result<Linkage> {
         let musl = platform.target(Linkage::Musl);
         let has_musl = self.targets.iter().any(|it| it == musl);
         let linux = self.triple.contains("-linux-") && self.triple.starts_with(platform.rust_arch());

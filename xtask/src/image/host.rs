@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Engine, cargo};
+use super::{BuilderKind, Engine, Platform, cargo};
 
 /// What this machine can build with, looked up once by [`Host::probe`].
 #[derive(Clone, Debug, Default)]
@@ -21,21 +21,25 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Looks at this machine. What cannot be run counts as not installed.
-    pub(crate) async fn probe() -> Self {
+    /// Looks at this machine, no further than it takes to [`choose`](super::choose) for this platform: whoever can
+    /// build with cargo waits for no engine. What cannot be run counts as not installed.
+    pub(crate) async fn probe(wanted: Option<BuilderKind>, platform: Platform) -> Self {
         let here = Path::new(".");
-        let (rustc, targets, musl_gcc, static_glibc, zigbuild, zig, engines) = futures::join!(
+        let (rustc, targets, musl_gcc, static_glibc) = futures::join!(
             cargo::rustc_version(here),
             cargo::targets(here),
             runs("musl-gcc", &["--version"]),
             static_glibc(),
-            runs("cargo-zigbuild", &["--version"]),
-            zig(),
-            engines(),
         );
         let triple = rustc.map(|it| it.host).unwrap_or_default();
         let targets = targets.unwrap_or_default();
-        Host { triple, targets, musl_gcc, static_glibc, zigbuild, zig, engines }
+        let host = Host { triple, targets, musl_gcc, static_glibc, ..Host::default() };
+        if matches!(wanted, None | Some(BuilderKind::Native)) && host.linkage(platform).is_ok() {
+            return host;
+        }
+        let (zigbuild, zig, engines) =
+            futures::join!(runs("cargo-zigbuild", &["--version"]), zig(), engines());
+        Host { zigbuild, zig, engines, ..host }
     }
 }
 

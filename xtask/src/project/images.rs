@@ -21,7 +21,7 @@ impl Project<'_> {
             let tag = format!("src-{}", &hex::encode(Sha256::digest(bytes))[..16]);
             return Ok((ImageSource::program(source, program.clone()), tag));
         }
-        let host = image::Host::probe().await;
+        let host = image::Host::probe(builder, source.platform).await;
         let took = image::choose(builder, source.platform, &host)?;
         let tag = image::fingerprint(&source, &took).await?.tag();
         let why = image::reason(builder, took, source.platform, &host);

@@ -34,8 +34,9 @@ pub(crate) struct Arguments {
 const LARGEST: &str = "5 MB";
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
-    let (platform, host) = (Platform::here(), Host::probe().await);
-    image::choose(Some(BuilderKind::Docker), platform, &host)?;
+    let (platform, docker) = (Platform::here(), Some(BuilderKind::Docker));
+    let host = Host::probe(docker, platform).await;
+    image::choose(docker, platform, &host)?;
     let source = Source { root: Workspace::find()?.root, package: "app".to_owned(), platform };
     let builder = image::choose(Some(BuilderKind::Native), platform, &host)?;
     ui.say("Building the app…");

@@ -115,7 +115,7 @@ fn this_repository() -> Source {
 #[ignore = "needs a container engine: xtask/tests/engine.sh starts one"]
 async fn docker_runs_the_app_which_resolves_names_and_reaches_tls() {
     let source = this_repository();
-    let builder = choose(None, source.platform, &Host::probe().await).unwrap();
+    let builder = choose(None, source.platform, &Host::probe(None, source.platform).await).unwrap();
     resolves_names_and_reaches_tls(&make(&source, &builder, &|_| ()).await.unwrap()).await;
 }
 
