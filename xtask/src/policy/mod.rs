@@ -254,6 +254,8 @@ fn within(text: &str, values: &[(&str, Json)]) -> Result<String> {
 }
 
 #[cfg(test)]
+mod any;
+#[cfg(test)]
 mod lint;
 #[cfg(test)]
 mod tests;
