@@ -6,6 +6,7 @@ mod browser;
 mod config;
 mod deploy;
 mod drift;
+mod garbled;
 mod hand;
 mod image;
 mod interview;
