@@ -143,6 +143,10 @@ where
         None if code.is_empty() && (200..300).contains(&status) => {
             format!("the answer to {} cannot be read: {}", call::<E>(), causes(&error))
         }
+        // Which address it was is told in no other form; there was no answer, so that no secret is in it.
+        None if matches!(&error, SdkError::DispatchFailure(failure) if failure.is_io()) => {
+            format!("{}", aws_smithy_types::error::display::DisplayErrorContext(&error))
+        }
         None if code.is_empty() => causes(&error),
         None => String::new(),
     };
