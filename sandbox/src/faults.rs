@@ -63,6 +63,8 @@ pub enum Kind {
     HoldBefore,
     /// No answer ever, although the request took effect; `GET held` tells of it.
     HoldAfter,
+    /// The request took effect, and its answer is spoilt by this seed.
+    Garbled(u64),
 }
 
 /// Of one request, what rules look at.

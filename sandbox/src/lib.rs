@@ -7,6 +7,7 @@ pub mod control;
 pub mod durations;
 pub mod fault;
 pub mod faults;
+pub mod garble;
 pub mod held;
 pub mod keep;
 pub mod latency;

@@ -109,9 +109,11 @@ impl Sandbox {
         self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
     }
 
-    pub fn clear_faults(&self) {
-        self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    /// Ends all faults. Gives their rules, with what they have done.
+    pub fn clear_faults(&self) -> Vec<Rule> {
+        let rules = std::mem::take(&mut *self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner));
         self.shared.held.let_go();
+        rules
     }
 
     pub fn set_latency(&self, latency: Latency) {

@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::control;
 use crate::fault::Fault;
 use crate::faults::{self, Kind, Rule, Seen};
+use crate::garble::garble;
 use crate::held::Held;
 use crate::keep;
 use crate::latency::Latency;
@@ -282,6 +283,10 @@ pub(crate) async fn suffer(
     match struck {
         Some(Kind::CutAfter) => Err(Trouble::Cut("cut after")),
         Some(Kind::HoldAfter) => Err(shared.held.keep(seen).await),
+        Some(Kind::Garbled(seed)) => answered.map(|reply| {
+            let body = garble(&reply.body, seed);
+            Reply { body, ..reply }
+        }),
         _ => answered,
     }
 }

@@ -1,5 +1,7 @@
 //! `cargo xtask`: from one AWS account to a running application, and back.
 
+#[cfg(test)]
+mod any;
 mod aws;
 mod beside;
 mod commands;

@@ -235,6 +235,28 @@ impl<T> Report<T> {
     }
 }
 
+impl Plan {
+    /// What was learned of a resource that is to be there already. Fails with why it was not seen, or with `missing`.
+    pub(crate) fn seen<R: Resource>(
+        &self,
+        key: &Key<R>,
+        missing: impl Fn() -> String,
+    ) -> Result<&R::Learned> {
+        if let Some(learned) = self.learned(key) {
+            return Ok(learned);
+        }
+        let mut line = self.lines.get(key.node().0);
+        while let Some(Line { result: Judgement::After(before), .. }) = line {
+            line = self.lines.iter().find(|line| line.label == *before);
+        }
+        match line.map(|line| (&line.label, &line.result)) {
+            Some((label, Judgement::NotVisible(why))) => bail!("{label} is not visible to you: {why}"),
+            Some((_, Judgement::Failed(why))) => bail!("{why}"),
+            _ => bail!(missing()),
+        }
+    }
+}
+
 /// Everything was done, kept things included.
 pub(crate) const DONE: u8 = 0;
 /// Something failed or was not reached.

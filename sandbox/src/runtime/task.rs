@@ -114,7 +114,9 @@ fn permitted(world: &mut World, id: &str) -> Result<ecr::Pull, Stop> {
     let caller = auth::role_caller(world, &spec.puller, id)
         .ok_or_else(|| refuse(format!("unable to assume the role '{}'", spec.puller)))?;
     log_driver(world, &spec, &caller).map_err(refuse)?;
-    ecr::pull(world, &spec.image, &caller).map_err(|fault| refuse(cannot_pull(&spec.image, &fault)))
+    let by_app_runner = spec.principal.contains("apprunner");
+    ecr::pull(world, &spec.image, &caller, by_app_runner)
+        .map_err(|fault| refuse(cannot_pull(&spec.image, &fault)))
 }
 
 fn cannot_pull(image: &str, fault: &Fault) -> String {

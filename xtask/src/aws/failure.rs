@@ -140,9 +140,14 @@ where
     let code = said.code().unwrap_or_default().to_owned();
     let message = match said.message() {
         Some(message) => message.to_owned(),
-        None if code.is_empty() => {
+        None if code.is_empty() && (200..300).contains(&status) => {
+            format!("the answer to {} cannot be read: {}", call::<E>(), causes(&error))
+        }
+        // Which address it was is told in no other form; there was no answer, so that no secret is in it.
+        None if matches!(&error, SdkError::DispatchFailure(failure) if failure.is_io()) => {
             format!("{}", aws_smithy_types::error::display::DisplayErrorContext(&error))
         }
+        None if code.is_empty() => causes(&error),
         None => String::new(),
     };
     let later = ["Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"];
@@ -153,6 +158,24 @@ where
     let transient =
         unanswered && !hopeless(&error) || status >= 500 && status != 501 || later.contains(&code.as_str());
     Failure { code, message, request_id, transient, unsent: false }
+}
+
+/// The call whose error this is: `ecr:DescribeImages`.
+fn call<E>() -> String {
+    let name = std::any::type_name::<E>();
+    let service = name.strip_prefix("aws_sdk_").and_then(|rest| rest.split("::").next());
+    let operation = name.rsplit("::").next().and_then(|last| last.strip_suffix("Error"));
+    format!("{}:{}", service.unwrap_or_default(), operation.unwrap_or_default())
+}
+
+/// What an error says and what is behind it. Never what AWS answered as it is: that may be a secret.
+pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut said: Vec<String> = std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .filter(|said| !["service error", "unhandled error"].contains(&said.as_str()))
+        .collect();
+    said.dedup();
+    said.join(": ")
 }
 
 /// The typed error inside of another, however deep.

@@ -11,6 +11,7 @@ use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::NoCredentials;
+use super::failure::causes;
 
 /// A profile that is such a session.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl ProvideCredentials for LoginSession {
         future::ProvideCredentials::new(async move {
             let given = self.asked.provide_credentials().await;
             given.map_err(|error| {
-                let why = aws_smithy_types::error::display::DisplayErrorContext(&error);
+                let why = causes(&error);
                 CredentialsError::provider_error(NoCredentials(format!(
                     "profile `{}` is a session of `aws login`, for which the AWS CLI is asked, 2.32 or later: run \
                      `aws login --profile {}` again ({why})",

@@ -127,14 +127,14 @@ impl<'p, 'u> Deploy<'p, 'u> {
         let missing = || format!("find the service of stage `{name}`: run `cargo xtask bootstrap`");
         let running = declared.stages.iter().find(|declared| declared.name == *name);
         let running = running.and_then(|declared| declared.running.as_ref()).with_context(missing)?;
-        let account = plan.learned(&running.account).with_context(missing)?;
+        let account = plan.seen(&running.account, missing)?;
         let (platform, arn, url, runs) = match &running.service {
             Service::Express(key) => {
-                let service = plan.learned(key).with_context(missing)?;
+                let service = plan.seen(key, missing)?;
                 (Runs::Express, &service.arn, &service.url, &service.image)
             }
             Service::AppRunner(key) => {
-                let service = plan.learned(key).with_context(missing)?;
+                let service = plan.seen(key, missing)?;
                 (Runs::AppRunner, &service.arn, &service.url, &service.image)
             }
         };

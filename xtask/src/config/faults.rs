@@ -53,6 +53,11 @@ impl Faults {
         self.faults.first().map(|fault| format!("{}: {}", fault.what, fault.instead))
     }
 
+    #[cfg(test)]
+    pub(super) fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
     fn count(&self) -> String {
         match self.faults.len() {
             1 => format!("1 fault in {}", self.source.name()),

@@ -1,3 +1,5 @@
+mod any;
+
 use std::path::Path;
 
 use super::*;
@@ -87,7 +89,7 @@ fn accounts_by_id_need_neither_organization_nor_email() {
 
 #[test]
 fn every_fault_is_found_in_one_run_and_points_at_its_line() {
-    let text = include_str!("tests/faults.toml");
+    let text = include_str!("tests/corpus/faults.toml");
     let found = faults(text);
     let marked = text.lines().enumerate().filter(|(_, line)| line.contains("# fault"));
     let marked: Vec<String> = marked.map(|(index, _)| (index + 1).to_string()).collect();

@@ -214,7 +214,8 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
     text.split("{{").skip(1).map(|rest| rest.split_once("}}").map_or(rest, |(name, _)| name))
 }
 
-/// A string that is one placeholder becomes its value, a list too; inside a string it must be a string.
+/// A string that is one placeholder becomes its value, a list too, whose items in a list are the list's own; inside a
+/// string it must be a string.
 fn fill(document: &mut Json, values: &[(&str, Json)]) -> Result<()> {
     match document {
         Json::String(text) => {
@@ -223,7 +224,17 @@ fn fill(document: &mut Json, values: &[(&str, Json)]) -> Result<()> {
                 .map_or_else(|| within(text, values).map(Json::String), |(_, value)| Ok(value.clone()))?;
             Ok(())
         }
-        Json::Array(items) => items.iter_mut().try_for_each(|item| fill(item, values)),
+        Json::Array(items) => {
+            for mut item in std::mem::take(items) {
+                let was_text = item.is_string();
+                fill(&mut item, values)?;
+                match item {
+                    Json::Array(more) if was_text => items.extend(more),
+                    one => items.push(one),
+                }
+            }
+            Ok(())
+        }
         Json::Object(object) => object.values_mut().try_for_each(|value| fill(value, values)),
         _ => Ok(()),
     }
@@ -242,6 +253,8 @@ fn within(text: &str, values: &[(&str, Json)]) -> Result<String> {
     Ok(out)
 }
 
+#[cfg(test)]
+mod any;
 #[cfg(test)]
 mod lint;
 #[cfg(test)]

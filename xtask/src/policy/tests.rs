@@ -35,6 +35,14 @@ fn values_go_into_strings_and_lists_into_strings_of_their_own() {
 }
 
 #[test]
+fn a_list_in_a_list_is_one_list() {
+    let dir = dir_with(r#"{"a": ["{{account}}", "{{accounts}}", "x"], "b": [["{{accounts}}"]]}"#);
+    let values = [("account", json!("0")), ("accounts", json!(["1", "2"]))];
+    let rendered = ONE.render(dir.path(), &values).unwrap();
+    assert_eq!(rendered, json!({"a": ["0", "1", "2", "x"], "b": [["1", "2"]]}));
+}
+
+#[test]
 fn unknown_placeholders_and_unused_values_are_named_with_their_place() {
     let dir = dir_with(r#"{"Statement": [{"a/b": "{{acount}}", "{{account}}": "{{accounts"}]}"#);
     let values = [("account", json!("1")), ("accounts", json!("2"))];

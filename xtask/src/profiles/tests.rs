@@ -1,5 +1,7 @@
 //! Any file in, our section added and removed again: the same bytes out. And what is refused stays as it was.
 
+mod any;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;

@@ -279,8 +279,10 @@ pub(crate) async fn registry(client: &Client, repository: &str) -> Result<Regist
     let answer = wrote(client.get_authorization_token().send().await, &[])?;
     let given = answer.authorization_data().first().context("ECR gives no token")?;
     let (token, endpoint) = (given.authorization_token(), given.proxy_endpoint());
-    let token = base64::engine::general_purpose::STANDARD.decode(token.context("ECR gives no token")?)?;
-    let token = String::from_utf8(token).context("read ECR's token")?;
+    // What is wrong with it is not said: it is a secret.
+    let decoded = base64::engine::general_purpose::STANDARD.decode(token.context("ECR gives no token")?).ok();
+    let token = decoded.and_then(|token| String::from_utf8(token).ok());
+    let token = token.context("read the token that ecr:GetAuthorizationToken gave: it is none")?;
     let (user, password) = token.split_once(':').context("read ECR's token")?;
     Ok(Registry::new(endpoint.context("ECR gives no endpoint")?, repository, user, password))
 }

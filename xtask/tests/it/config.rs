@@ -361,7 +361,7 @@ fn sent(world: &World, operation: &str) -> bool {
     world.sandbox.requests().iter().any(|request| request.operation == operation)
 }
 
-async fn until(mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
     let wait = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(10)).await;

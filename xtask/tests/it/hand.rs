@@ -46,7 +46,7 @@ impl Hand {
     }
 }
 
-async fn config(endpoint: &str, keys: Credentials) -> SdkConfig {
+pub(crate) async fn config(endpoint: &str, keys: Credentials) -> SdkConfig {
     aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .region(aws_config::Region::new("eu-west-1"))

@@ -335,7 +335,15 @@ async fn drift(world: &World) {
 
 /// A world whose organization has Identity Center already.
 pub(crate) async fn with_an_organization() -> World {
-    let world = world::start_with(|options| options.settings.identity_center = true).await;
+    with_an_organization_where(|_| ()).await
+}
+
+pub(crate) async fn with_an_organization_where(change: impl FnOnce(&mut sandbox::Options)) -> World {
+    let world = world::start_with(|options| {
+        options.settings.identity_center = true;
+        change(options);
+    })
+    .await;
     let keys = sandbox::services::iam::admin_keys(&world.sandbox.world());
     let admin = json!({"roleCredentials": {
         "accessKeyId": keys.access_key_id, "secretAccessKey": keys.secret_access_key

@@ -63,6 +63,20 @@ async fn no_secret_is_said_or_written_whatever_is_asked_and_whatever_fails() {
         run(&["bootstrap", "--yes", "-vvv"]).await;
         world.sandbox.clear_faults();
     }
+    run(&["bootstrap", "--yes"]).await;
+    // An answer with a secret in it that cannot be read.
+    for (seed, operation, arguments) in [
+        (2, "AssumeRole", ["status", "-vvv"]),
+        (8, "AssumeRole", ["status", "--json"]),
+        (2, "GetAuthorizationToken", ["image", "-vvv"]),
+        (8, "GetAuthorizationToken", ["image", "--json"]),
+    ] {
+        let (operation, kind) = (Some(operation.to_owned()), Kind::Garbled(seed));
+        world.sandbox.add_fault(Rule { operation, kind, ..denied() });
+        run(&arguments).await;
+        let hit: u64 = world.sandbox.clear_faults().iter().map(|rule| rule.hit).sum();
+        assert!(hit > 0, "{arguments:?}");
+    }
     let stage = ["--stage", "development", "--yes", "-vvv"];
     for arguments in [
         &["bootstrap", "--yes", "--json", "-vvv"][..],
@@ -89,7 +103,11 @@ async fn no_secret_is_said_or_written_whatever_is_asked_and_whatever_fails() {
 
     files(world.home(), &mut texts);
     assert!(secrets.len() > 20 && texts.len() > 20, "{} secrets, {} texts", secrets.len(), texts.len());
-    assert!(texts.iter().any(|(name, text)| name.starts_with("bootstrap") && text.contains("Denied")));
+    for expected in
+        ["Denied", "loading credentials: error parsing XML", "GetAuthorizationToken cannot be read"]
+    {
+        assert!(texts.iter().any(|(_, text)| text.contains(expected)), "{expected}");
+    }
     for (name, text) in &texts {
         assert_eq!(found(&secrets, text), [""; 0], "in {name}");
     }

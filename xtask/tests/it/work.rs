@@ -15,7 +15,7 @@ async fn made() -> (World, String) {
 }
 
 /// Somebody of the file, who has signed in and is said to have these profiles.
-async fn signed_in(world: &World, name: &str, profiles: &str) -> Person {
+pub(crate) async fn signed_in(world: &World, name: &str, profiles: &str) -> Person {
     let (person, email) = (world.person(name), format!("{name}@example.com"));
     let ended = person.login(&[], move |link| drop(decide(link, &email, "allow"))).await.good();
     ended.says(&format!("Profiles: {profiles}"));

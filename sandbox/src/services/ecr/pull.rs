@@ -14,15 +14,24 @@ pub struct Pull {
     pub manifest: Value,
 }
 
+/// The last one is App Runner's alone.
+const PULLS: [&str; 4] = [
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:GetDownloadUrlForLayer",
+    "ecr:DescribeImages",
+];
+
 /// Resolves `HOST/ACCOUNT/REGION/NAME@sha256:…` or `…:TAG` as the caller's pull would: both sides' policies are asked.
 ///
+/// What is asked for is what AWS's own policies for pulling allow, which differ: App Runner looks at the image, too.
 /// Of an index it is the image for Linux on this machine's architecture that is pulled.
-pub fn pull(world: &mut World, image: &str, caller: &Caller) -> Result<Pull, Fault> {
+pub fn pull(world: &mut World, image: &str, caller: &Caller, by_app_runner: bool) -> Result<Pull, Fault> {
     let (name, reference) = parse(image).ok_or_else(|| cannot(image, "invalid reference format"))?;
     let anywhere =
         Question { action: "ecr:GetAuthorizationToken", resource: "*", context: &[], policy: None };
     auth::allow(world, Some(caller), &name.region, &anywhere)?;
-    for action in ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"] {
+    for action in if by_app_runner { &PULLS[..] } else { &PULLS[..3] } {
         name.allow(world, caller, action)?;
     }
     let repository = name.find(world).ok_or_else(|| cannot(image, "repository does not exist"))?;

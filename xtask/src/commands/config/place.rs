@@ -57,13 +57,13 @@ impl Places {
         let (center, plan) = (&self.declared.center, &self.plan);
         let declared = self.declared.stages.iter().find(|declared| declared.name == stage.name);
         let declared = declared.context("bug: a stage that is not declared")?;
-        let seen = plan.learned(&center.account).zip(plan.learned(&center.application));
-        let seen = seen.zip(plan.learned(&center.profile)).zip(plan.learned(&center.quick));
-        let Some(((((account, application), profile), quick), environment)) =
-            seen.zip(plan.learned(&declared.environment))
-        else {
-            bail!("stage `{}` has no environment in AppConfig yet: run `cargo xtask bootstrap`", stage.name)
+        let missing = || {
+            format!("stage `{}` has no environment in AppConfig yet: run `cargo xtask bootstrap`", stage.name)
         };
+        let (account, application) =
+            (plan.seen(&center.account, missing)?, plan.seen(&center.application, missing)?);
+        let (profile, quick) = (plan.seen(&center.profile, missing)?, plan.seen(&center.quick, missing)?);
+        let environment = plan.seen(&declared.environment, missing)?;
         let door = self.aws.door(&account.id, &account.access).await?;
         let target = Target {
             client: door.appconfig(),

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use super::place::{File, Places, live, schema};
+use super::place::{File, Place, live, schema};
 use super::release::{self, Release};
 use crate::Common;
+use crate::config::Stage;
 use crate::project::Project;
 use crate::ui::Ui;
 
@@ -27,8 +28,8 @@ pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     let mut project = Project::open_anyway(ui, common).await?;
     let stages = (project.config.stage(Some(from))?.clone(), project.config.stage(Some(to))?.clone());
-    let places = Places::look(&mut project).await?;
-    let (source, target) = (places.of(&stages.0).await?, places.of(&stages.1).await?);
+    let source = as_its_editor(&mut project, &stages.0).await?;
+    let target = as_its_editor(&mut project, &stages.1).await?;
     let newest_first = source.target.deployments().await?;
     let deployed = live(&newest_first).with_context(|| format!("nothing is deployed to stage `{from}`"))?;
     let content = source.content(Some(deployed)).await?;
@@ -39,4 +40,10 @@ pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let note = format!("promoted from {from}, deployment {}", deployed.number);
     let release = Release { content, file, text, replaces: true, strategy: None, note, wait: waiting.wait };
     release.run(&project, &target).await
+}
+
+/// The stage as who reaches it: whoever has signed in has another permission set for each.
+async fn as_its_editor(project: &mut Project<'_>, stage: &Stage) -> Result<Place> {
+    project.common.stage = Some(stage.name.clone());
+    Place::find(project).await
 }
