@@ -18,6 +18,7 @@ mod readme;
 mod refusals;
 mod secrets;
 mod signals;
+mod slow;
 mod stages;
 mod tidy;
 mod together;

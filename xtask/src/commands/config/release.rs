@@ -16,7 +16,8 @@ use crate::content::label;
 use crate::diff::differences;
 use crate::image::head;
 use crate::project::Project;
-use crate::report::{DONE, FAILED, INTERRUPTED};
+use crate::report::{DONE, FAILED, INTERRUPTED, duration};
+use crate::resource::Busy;
 use crate::resources::deployment::{Deployment, Refusal, Stage};
 use crate::ui::bar::Bar;
 
@@ -48,6 +49,8 @@ pub(super) enum Followed {
     Interrupted,
 }
 
+/// How long a deployment may stand still: longer than any strategy of AWS's or ours bakes.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
 /// How often AppConfig is asked for a deployment's progress, in seconds.
 const EVERY: f64 = 2.0;
 
@@ -181,11 +184,25 @@ pub(super) async fn follow(
     enough: impl Fn(Stage) -> bool,
 ) -> Result<Followed> {
     let bar = Bar::new(project.ui, &format!("deployment {number}"));
+    let patience = PATIENCE.mul_f64(project.patience());
+    let (mut last, mut since) = (None, Instant::now());
     loop {
-        let deployment = place.target.deployment(number).await?;
-        bar.set(deployment.percent, note(deployment.state));
-        if enough(deployment.state) {
-            return Ok(Followed::To(deployment));
+        let now = match place.target.deployment(number).await {
+            Err(error) if error.is::<Busy>() => (0.0, error.to_string()),
+            answer => {
+                let deployment = answer?;
+                if enough(deployment.state) {
+                    bar.set(deployment.percent, note(deployment.state));
+                    return Ok(Followed::To(deployment));
+                }
+                (deployment.percent, note(deployment.state).to_owned())
+            }
+        };
+        bar.set(now.0, &now.1);
+        if last.as_ref() != Some(&now) {
+            (last, since) = (Some(now), Instant::now());
+        } else if since.elapsed() >= patience {
+            bail!(stuck(place, number, &now, patience));
         }
         let pause = tokio::time::sleep(Duration::from_secs_f64((EVERY * project.pace).max(0.05)));
         if project.stop.or(pause).await.is_none() {
@@ -197,6 +214,14 @@ pub(super) async fn follow(
             return Ok(Followed::Interrupted);
         }
     }
+}
+
+fn stuck(place: &Place, number: i32, (percent, note): &(f32, String), time: Duration) -> String {
+    let (options, time) = (&place.options, duration(time));
+    format!(
+        "deployment {number} has been at {percent:.0} %, {note}, for {time}: `cargo xtask config history {options}` \
+         shows how it goes on, and `cargo xtask config rollback {options}` takes it back"
+    )
 }
 
 fn note(stage: Stage) -> &'static str {
