@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::history::told;
 use super::place::{File, Place, live};
+use crate::beside::Beside;
 use crate::commands::confirmed;
 use crate::commands::live::{Wanted, seen};
 use crate::config::Strategy;
@@ -77,9 +78,10 @@ impl Release {
             return Ok(ExitCode::from(DONE));
         }
         self.file.is_as_read()?;
+        let ready = self.file.ready(&self.text)?;
         let started = Instant::now();
         let number = self.start(project, place, &history).await?;
-        let written = self.write(project, &there);
+        let written = self.put(project, &there, ready);
         let arrived = arrive(project, place, number, &label(&self.content), started).await?;
         written?;
         match arrived {
@@ -125,12 +127,16 @@ impl Release {
 
     /// Writes the file, and keeps a copy of what it said if nothing else has that.
     pub(super) fn write(&self, project: &Project<'_>, there: &Value) -> Result<()> {
+        self.put(project, there, self.file.ready(&self.text)?)
+    }
+
+    fn put(&self, project: &Project<'_>, there: &Value, ready: Option<Beside>) -> Result<()> {
         let known = [there, &self.content];
         if let Some(copy) = self.replaces.then(|| self.file.keep(&known)).transpose()?.flatten() {
             let (path, copy) = (self.file.path.display(), copy.display());
             project.ui.say(format_args!("What {path} said was never deployed; it is kept in {copy}."));
         }
-        self.file.write(&self.text)
+        self.file.put(ready)
     }
 
     /// Puts back what the file said, unless somebody has gone on from what we wrote.
