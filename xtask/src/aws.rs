@@ -10,7 +10,6 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::Serialize;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -23,6 +22,7 @@ use tokio::time::Instant;
 
 mod caller;
 pub(crate) mod check;
+mod client;
 mod failure;
 mod fence;
 mod login_session;
@@ -275,14 +275,17 @@ async fn unsigned(reach: &Reach, region: &str) -> Result<SdkConfig> {
 }
 
 fn loader(reach: &Reach, region: &str) -> Result<ConfigLoader> {
-    let https = aws_smithy_http_client::Builder::new();
-    let https = https.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let https = client::client();
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .app_name(AppName::new("foothold")?)
         .region(Region::new(region.to_owned()))
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build());
     Ok(match &reach.only {
-        Some(endpoint) => loader.http_client(fence::around(https, endpoint)?).endpoint_url(endpoint),
+        Some(endpoint) => {
+            let loader = loader.http_client(fence::around(https, endpoint)?).endpoint_url(endpoint);
+            // Who wants such endpoints of AWS has none here, and the SDK refuses the two together.
+            loader.use_dual_stack(false).use_fips(false)
+        }
         None => loader.http_client(https),
     })
 }

@@ -19,6 +19,7 @@ mod policy;
 mod probe;
 mod profiles;
 mod project;
+mod proxy;
 mod report;
 mod resource;
 mod resources;

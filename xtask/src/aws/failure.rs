@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::client::Unreached;
 use crate::resource::{Busy, NotVisible};
 
 /// What AWS answered instead of what was asked, or why no answer came.
@@ -140,9 +141,7 @@ where
     let code = said.code().unwrap_or_default().to_owned();
     let message = match said.message() {
         Some(message) => message.to_owned(),
-        None if code.is_empty() => {
-            format!("{}", aws_smithy_types::error::display::DisplayErrorContext(&error))
-        }
+        None if code.is_empty() => unanswered_because(&error),
         None => String::new(),
     };
     let later = ["Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"];
@@ -153,6 +152,13 @@ where
     let transient =
         unanswered && !hopeless(&error) || status >= 500 && status != 501 || later.contains(&code.as_str());
     Failure { code, message, request_id, transient, unsent: false }
+}
+
+/// Why no answer came: from where the request was going, if it was sent at all.
+fn unanswered_because(error: &(dyn std::error::Error + 'static)) -> String {
+    let from = within::<Unreached>(error).map_or(error, |unreached| unreached);
+    let chain = std::iter::successors(Some(from), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The typed error inside of another, however deep.
