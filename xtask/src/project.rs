@@ -117,6 +117,9 @@ impl<'u> Project<'u> {
         self.reach.management = self.config.management.account_id.clone();
         self.reach.sso = self.sso();
         let aws = Aws::connect(&self.reach).await?;
+        if let Some(told) = aws.ahead.told() {
+            self.ui.say(told);
+        }
         let caller = &aws.caller;
         if caller.arn.ends_with(":root") {
             bail!(

@@ -122,7 +122,7 @@ async fn is_new_and_empty(cx: &Cx<'_, Aws>, root: &str) -> Result<bool> {
     let accounts = accounts(cx.world, cx.since).await?;
     let [only] = &accounts[..] else { return Ok(false) };
     let joined = only.joined_timestamp().and_then(|at| SystemTime::try_from(*at).ok());
-    let age = joined.and_then(|at| at.elapsed().ok());
+    let age = joined.and_then(|at| cx.world.now().duration_since(at).ok());
     Ok(age.is_some_and(|age| age < NEW) && units(cx.world, root).await?.is_empty())
 }
 
