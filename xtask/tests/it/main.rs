@@ -20,6 +20,7 @@ mod secrets;
 mod signals;
 mod slow;
 mod stages;
+mod surroundings;
 mod tidy;
 mod together;
 mod work;
