@@ -14,7 +14,7 @@ use aws_smithy_async::time::TimeSource;
 use serde::Serialize;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Debug, Display, Formatter};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -43,7 +43,7 @@ use portal::{ENDED, PortalRole};
 pub(crate) use session::SessionKeys;
 
 /// How a run reaches AWS.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Reach {
     /// The profile of the caller; the SDK's default chain where absent.
     pub(crate) profile: Option<String>,
@@ -346,6 +346,16 @@ impl Door {
 
     pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
         aws_sdk_cloudwatchlogs::Client::new(&self.config)
+    }
+}
+
+/// Without the keys: what is formatted may be logged, or be a panic's message.
+impl Debug for Reach {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { profile, region, only, sso, management, keys: _ } = self;
+        let mut shown = f.debug_struct("Reach");
+        shown.field("profile", profile).field("region", region).field("only", only);
+        shown.field("sso", sso).field("management", management).finish_non_exhaustive()
     }
 }
 
