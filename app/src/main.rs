@@ -1,6 +1,8 @@
 //! Starts the app, and stops it when the platform asks.
 
 use std::error::Error;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +34,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let environment = Environment::read()?;
-    let listener = TcpListener::bind(("0.0.0.0", environment.port)).await?;
+    let listener = listen(environment.port).await?;
     let closing = close_on_signal()?;
     let aws = live_config::aws::loader().load().await;
     let settings = LiveConfig::start(environment.source.clone(), &aws, Settings::parse).await;
@@ -43,6 +45,16 @@ async fn run() -> Result<(), Box<dyn Error>> {
     server::serve(listener, app::router(app), closing, GRACE).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// All addresses of both kinds: a subnet may have IPv6 only, and a machine may have none of it.
+async fn listen(port: u16) -> std::io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        Err(error) if error.kind() != ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+        }
+        listening => listening,
+    }
 }
 
 /// The app stays up without a first value, not ready and trying; this says so once, loudly.

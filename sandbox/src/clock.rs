@@ -13,17 +13,25 @@ pub struct Clock {
     pub scale: f64,
     /// Seconds added by `advance`.
     pub advanced: f64,
+    /// How many seconds AWS's clock is ahead of this machine's.
+    #[serde(default)]
+    pub ahead: f64,
 }
 
 impl Clock {
     pub fn new(scale: f64) -> Self {
-        Self { scale, advanced: 0.0 }
+        Self { scale, advanced: 0.0, ahead: 0.0 }
     }
 
-    /// Now: real time plus what was advanced.
+    /// Now: AWS's time of day plus what was advanced.
     pub fn now(&self) -> Time {
+        self.of_day() + self.advanced
+    }
+
+    /// The time of day as AWS has it, and tells it: this machine's, unless one of them is wrong.
+    pub fn of_day(&self) -> Time {
         let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        real.as_secs_f64() + self.advanced
+        real.as_secs_f64() + self.ahead
     }
 
     /// When something will be over that takes AWS `seconds`.

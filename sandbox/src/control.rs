@@ -35,6 +35,10 @@ fn act(shared: &Shared, path: &str, method: &str, body: &[u8]) -> Result<Value> 
             shared.world().clock.scale = positive(number(body, "scale")?)?;
             Ok(status(shared))
         }
+        ("POST", "ahead") => {
+            shared.world().clock.ahead = number(body, "seconds")?;
+            Ok(status(shared))
+        }
         ("GET", "faults") => Ok(json!(*shared.rules.lock().unwrap_or_else(PoisonError::into_inner))),
         ("POST", "faults") => add_faults(shared, body),
         ("DELETE", "faults") => {
@@ -87,7 +91,7 @@ fn act(shared: &Shared, path: &str, method: &str, body: &[u8]) -> Result<Value> 
 pub fn status(shared: &Shared) -> Value {
     let world = shared.world();
     json!({
-        "clock": {"now": world.clock.now(), "scale": world.clock.scale, "advanced": world.clock.advanced},
+        "clock": {"now": world.clock.now(), "scale": world.clock.scale, "advanced": world.clock.advanced, "ahead": world.clock.ahead},
         "settings": world.settings,
         "accounts": world.iam.keys().collect::<Vec<_>>(),
         "latency": *shared.latency.lock().unwrap_or_else(PoisonError::into_inner),
@@ -142,6 +146,7 @@ fn restore(shared: &Shared, name: &str) -> Result<Value> {
     // No id is given out twice: those who look after containers know them by theirs.
     kept.ids = kept.ids.max(world.ids);
     runtime::replace(&mut world, kept);
+    shared.past.lock().unwrap_or_else(PoisonError::into_inner).forget();
     Ok(json!({"restored": name}))
 }
 
@@ -151,6 +156,7 @@ fn reset(shared: &Shared) {
     let settings: Settings = world.settings.clone();
     let new = World::new(settings, world.clock.scale);
     runtime::replace(&mut world, new);
+    shared.past.lock().unwrap_or_else(PoisonError::into_inner).forget();
     shared.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
     shared.snapshots.lock().unwrap_or_else(PoisonError::into_inner).clear();
     shared.recorder.clear();

@@ -13,6 +13,7 @@ pub mod keep;
 pub mod latency;
 pub mod load;
 pub mod model;
+mod past;
 pub mod record;
 pub mod registry;
 pub mod runtime;

@@ -2,6 +2,7 @@
 
 use crate::auth::{self, Caller};
 use crate::call::Call;
+use crate::clock::Time;
 use crate::control;
 use crate::fault::Fault;
 use crate::faults::{self, Kind, Rule, Seen};
@@ -9,6 +10,7 @@ use crate::garble::garble;
 use crate::held::Held;
 use crate::keep;
 use crate::latency::Latency;
+use crate::past::Past;
 use crate::record::{Record, Recorder};
 use crate::registry;
 use crate::runtime;
@@ -27,6 +29,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+use time::OffsetDateTime;
+use time::macros::format_description;
 
 /// Bodies of answers: whole, or streamed from a file.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -42,8 +46,8 @@ pub struct Shared {
     /// Whole worlds that a test asked to keep, by name.
     pub kept: Mutex<BTreeMap<String, World>>,
     pub held: Held,
-    /// The world before the last write, kept while a rule wants stale reads.
-    before: Mutex<Option<World>>,
+    /// Kept while somebody wants stale reads.
+    pub(crate) past: Mutex<Past>,
     requests: AtomicU64,
 }
 
@@ -72,7 +76,7 @@ impl Shared {
             snapshots: Mutex::default(),
             kept: Mutex::default(),
             held: Held::default(),
-            before: Mutex::default(),
+            past: Mutex::default(),
             requests: AtomicU64::new(0),
         }
     }
@@ -180,7 +184,17 @@ async fn api(shared: &Shared, parts: Parts, body: Bytes) -> Result<Reply, Cut> {
     });
     let mut reply = answered?;
     reply.headers.push(("x-amzn-requestid".to_owned(), request_id));
+    reply.headers.push(("date".to_owned(), date(shared.world().clock.of_day())));
     Ok(reply)
+}
+
+/// As HTTP writes it; clients learn from it how wrong their own clock is.
+fn date(time: Time) -> String {
+    let format = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    let time = OffsetDateTime::from_unix_timestamp(time as i64).ok();
+    time.and_then(|time| time.format(&format).ok()).unwrap_or_default()
 }
 
 fn nobody() -> Caller {
@@ -334,20 +348,21 @@ fn run(
     let input = wire::decode(target, parts, body)?;
     trail.input = input.clone();
     let mut world = shared.world();
-    let mut before = shared.before.lock().unwrap_or_else(|e| e.into_inner());
+    let mut past = shared.past.lock().unwrap_or_else(|e| e.into_inner());
     let read_only = faults::reads(target.name);
-    if stale
-        && read_only
-        && let Some(old) = before.clone().as_mut()
-    {
-        return handle(old, target, input, id, trail);
+    let old = match stale {
+        true => past.before_the_last(),
+        false => past.seen_of(target.model.name, &world),
+    };
+    if let Some(mut old) = old.filter(|_| read_only) {
+        return handle(&mut old, target, input, id, trail);
     }
     world.unsaved |= keep::changes(target.name);
     let wanted = shared.rules.lock().unwrap_or_else(|e| e.into_inner()).iter().any(|r| r.kind == Kind::Stale);
-    if wanted && !read_only {
-        *before = Some(world.clone());
+    if !read_only && (wanted || world.settings.consistency > 0.0) {
+        past.keep(&world);
     }
-    drop(before);
+    drop(past);
     handle(&mut world, target, input, id, trail)
 }
 

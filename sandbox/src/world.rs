@@ -63,6 +63,8 @@ pub struct Settings {
     pub throttles: bool,
     /// Seconds (AWS's) until a new or changed IAM role is seen by the other services.
     pub iam_propagation: f64,
+    /// Seconds (AWS's) that lists and descriptions may be behind what was written.
+    pub consistency: f64,
     /// Seconds (AWS's) that an account creation takes.
     pub account_creation: f64,
     /// Seconds (AWS's) after CreateOrganization in which CreateAccount answers FinalizingOrganizationException.
@@ -88,6 +90,7 @@ impl Default for Settings {
             used_emails: Vec::new(),
             throttles: true,
             iam_propagation: 10.0,
+            consistency: 0.0,
             account_creation: 60.0,
             organization_finalizing: 15.0,
             identity_center: false,

@@ -10,19 +10,21 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_async::time::TimeSource;
 use serde::Serialize;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Debug, Display, Formatter};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
 mod caller;
 pub(crate) mod check;
+mod client;
+mod clock;
 mod failure;
 mod fence;
 mod login_session;
@@ -31,6 +33,8 @@ mod session;
 pub(crate) mod signin;
 mod token;
 
+use caller::Found;
+use clock::{Ahead, Heard};
 use failure::NoCredentials;
 pub(crate) use failure::{Failure, explain, gone, read, remedy, wrote};
 use login_session::LoginSession;
@@ -39,7 +43,7 @@ use portal::{ENDED, PortalRole};
 pub(crate) use session::SessionKeys;
 
 /// How a run reaches AWS.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Reach {
     /// The profile of the caller; the SDK's default chain where absent.
     pub(crate) profile: Option<String>,
@@ -69,6 +73,8 @@ pub(crate) struct Aws {
     pub(crate) region: String,
     /// Whoever acts in the management account; of no account where nobody does.
     pub(crate) caller: Identity,
+    /// How wrong this machine's clock is.
+    pub(crate) ahead: Ahead,
     /// Where the person has signed in.
     pub(crate) portal: Option<Arc<Portal>>,
     only: Option<String>,
@@ -127,7 +133,7 @@ impl Aws {
     /// Finds out who calls: where the person has signed in, and by which credentials the management account is
     /// reached, if at all. Fails where neither is there, or where credentials lead to another account.
     pub(crate) async fn connect(reach: &Reach) -> Result<Self> {
-        let (base, caller, portal) = caller::find(reach).await?;
+        let Found { base, caller, ahead, portal } = caller::find(reach).await?;
         let doors = RefCell::default();
         let (accounts, requests, asked, refused) = Default::default();
         let (instances, permission_sets, permission_set_names) = Default::default();
@@ -137,6 +143,7 @@ impl Aws {
         Ok(Self {
             region,
             caller,
+            ahead,
             portal,
             only,
             base,
@@ -165,6 +172,11 @@ impl Aws {
     /// The people and groups of Identity Center, in its own Region.
     pub(crate) fn identity_store(&self, region: &str) -> aws_sdk_identitystore::Client {
         aws_sdk_identitystore::Client::new(&self.in_region(region))
+    }
+
+    /// The time as AWS has it.
+    pub(crate) fn now(&self) -> SystemTime {
+        TimeSource::now(&self.ahead)
     }
 
     fn in_region(&self, region: &str) -> SdkConfig {
@@ -199,7 +211,9 @@ impl Aws {
             Some((_, config)) => config,
             None => self.config(account, access).await?,
         };
-        let found = identity(&config).await.with_context(|| format!("get into account {account}"))?;
+        let (found, ahead) =
+            identity(&config).await.with_context(|| format!("get into account {account}"))?;
+        let config = ahead.corrects(config);
         if found.account != account {
             bail!("{access} leads to account {}, and not to {account}", found.account);
         }
@@ -278,20 +292,25 @@ async fn unsigned(reach: &Reach, region: &str) -> Result<SdkConfig> {
 }
 
 fn loader(reach: &Reach, region: &str) -> Result<ConfigLoader> {
-    let https = aws_smithy_http_client::Builder::new();
-    let https = https.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let https = client::client();
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .app_name(AppName::new("foothold")?)
         .region(Region::new(region.to_owned()))
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build());
     Ok(match &reach.only {
-        Some(endpoint) => loader.http_client(fence::around(https, endpoint)?).endpoint_url(endpoint),
+        Some(endpoint) => {
+            let loader = loader.http_client(fence::around(https, endpoint)?).endpoint_url(endpoint);
+            // Who wants such endpoints of AWS has none here, and the SDK refuses the two together.
+            loader.use_dual_stack(false).use_fips(false)
+        }
         None => loader.http_client(https),
     })
 }
 
-async fn identity(config: &SdkConfig) -> Result<Identity> {
-    let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+/// Whose credentials these are, and what time it is in AWS.
+async fn identity(config: &SdkConfig) -> Result<(Identity, Ahead)> {
+    let (heard, request) = (Heard::default(), aws_sdk_sts::Client::new(config).get_caller_identity());
+    let answer = request.customize().interceptor(heard.clone()).send().await;
     let found = answer.map_err(|error| match explain(error) {
         failure if failure.denied() => Error::new(NotVisible(failure.to_string())),
         failure if failure.transient => Error::new(Busy(failure.to_string())),
@@ -299,10 +318,15 @@ async fn identity(config: &SdkConfig) -> Result<Identity> {
     })?;
     let (account, arn) =
         (found.account.context("STS names no account")?, found.arn.context("STS names no ARN")?);
-    Ok(Identity { account, arn })
+    Ok((Identity { account, arn }, heard.ahead()))
 }
 
 impl Door {
+    /// The time as AWS has it.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.config.time_source().map_or_else(SystemTime::now, |source| source.now())
+    }
+
     pub(crate) fn appconfig(&self) -> aws_sdk_appconfig::Client {
         aws_sdk_appconfig::Client::new(&self.config)
     }
@@ -325,6 +349,16 @@ impl Door {
 
     pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
         aws_sdk_cloudwatchlogs::Client::new(&self.config)
+    }
+}
+
+/// Without the keys: what is formatted may be logged, or be a panic's message.
+impl Debug for Reach {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { profile, region, only, sso, management, keys: _ } = self;
+        let mut shown = f.debug_struct("Reach");
+        shown.field("profile", profile).field("region", region).field("only", only);
+        shown.field("sso", sso).field("management", management).finish_non_exhaustive()
     }
 }
 

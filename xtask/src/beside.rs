@@ -39,11 +39,21 @@ impl Beside {
     }
 
     /// Puts `bytes` in the file's place, with these permissions where they are given.
-    pub(crate) fn replace(mut self, bytes: &[u8], permissions: Option<Permissions>) -> Result<()> {
+    pub(crate) fn replace(self, bytes: &[u8], permissions: Option<Permissions>) -> Result<()> {
+        self.filled(bytes, permissions)?.put()
+    }
+
+    /// Puts `bytes` on the disk, and not yet in the file's place.
+    pub(crate) fn filled(mut self, bytes: &[u8], permissions: Option<Permissions>) -> Result<Self> {
         self.open.set_len(0)?;
         self.open.write_all(bytes)?;
         permissions.map_or(Ok(()), |permissions| self.open.set_permissions(permissions))?;
         self.open.sync_all()?;
+        Ok(self)
+    }
+
+    /// Puts what was filled in the file's place.
+    pub(crate) fn put(mut self) -> Result<()> {
         fs::rename(&self.new, &self.file)?;
         self.done = true;
         Ok(())

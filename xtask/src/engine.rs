@@ -8,15 +8,18 @@ mod judge;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod waiting;
 
 use std::collections::HashMap;
 use std::future::Future;
 
 use anyhow::Result;
 use futures::future::join_all;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::sync::{Semaphore, SetOnce, watch};
 use tokio::time::Instant;
+
+pub(crate) use waiting::GaveUp;
 
 use crate::graph::{Environment, Label, Node, Queue, Shape};
 use crate::report::{Act, Done, Failure, Judgement, Known, Learned, Outcome, Plan, Report, Scope};
@@ -26,6 +29,8 @@ use crate::resource::{Cx, Object};
 pub(crate) struct Options<'a> {
     /// Factor on all pauses; 1 against the real world.
     pub(crate) pace: f64,
+    /// Factor on how long anything is waited for.
+    pub(crate) patience: f64,
     /// Foreign resources to take over, as `KIND/NAME`.
     pub(crate) adopt: Vec<String>,
     pub(crate) stop: Stop,
@@ -45,10 +50,10 @@ pub(crate) struct Event<'a> {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum What {
     Looking,
-    /// For `on`, since then. Told again only when it waits for something else.
+    /// For `on`, since then. Told again when it waits for something else, and every minute.
     Waiting {
         on: Wait,
-        #[serde(skip)]
+        #[serde(rename = "seconds", serialize_with = "elapsed")]
         since: Instant,
     },
     Acting(Act),
@@ -102,8 +107,12 @@ impl Stop {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { pace: 1.0, adopt: Vec::new(), stop: Stop::default(), listen: &|_| () }
+        Self { pace: 1.0, patience: 1.0, adopt: Vec::new(), stop: Stop::default(), listen: &|_| () }
     }
+}
+
+fn elapsed<S: Serializer>(since: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(since.elapsed().as_secs())
 }
 
 /// Observes everything and judges it. Never writes.

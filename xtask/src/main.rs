@@ -21,6 +21,7 @@ mod policy;
 mod probe;
 mod profiles;
 mod project;
+mod proxy;
 mod report;
 mod resource;
 mod resources;
@@ -70,6 +71,9 @@ pub(crate) struct Common {
     /// Factor on the pauses between two looks, for a cloud whose time runs faster.
     #[arg(long, global = true, hide = true, env = "FOOTHOLD_PACE")]
     pub(crate) pace: Option<f64>,
+    /// Factor on how long anything is waited for.
+    #[arg(long, global = true, hide = true, env = "FOOTHOLD_PATIENCE")]
+    pub(crate) patience_factor: Option<f64>,
     /// A static Linux program to put into the image instead of building it.
     #[arg(long, global = true, hide_short_help = true, env = "FOOTHOLD_BINARY", value_name = "FILE")]
     pub(crate) binary: Option<std::path::PathBuf>,
@@ -80,7 +84,8 @@ pub(crate) struct Common {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let ui = Ui::new(arguments.common.json, arguments.common.verbose);
+    let common = &arguments.common;
+    let ui = Ui::new(common.json, common.verbose, common.pace.unwrap_or(1.0));
     let run = async { commands::run(arguments.command, &arguments.common, &ui).await };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run));

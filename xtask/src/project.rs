@@ -117,6 +117,9 @@ impl<'u> Project<'u> {
         self.reach.management = self.config.management.account_id.clone();
         self.reach.sso = self.sso();
         let aws = Aws::connect(&self.reach).await?;
+        if let Some(told) = aws.ahead.told() {
+            self.ui.say(told);
+        }
         let caller = &aws.caller;
         if caller.arn.ends_with(":root") {
             bail!(
@@ -231,16 +234,25 @@ impl<'u> Project<'u> {
         let progress = Progress::new(self.ui, e.shape.entries.len());
         *aws.meter.borrow_mut() = progress.meter();
         let listen = |event: engine::Event<'_>| progress.hear(&event);
+        let (pace, patience) = (self.pace, self.patience());
         let (adopt, stop) = (adopt.to_vec(), self.stop.clone());
-        let done =
-            engine::reconcile(e, aws, &Options { pace: self.pace, adopt, stop, listen: &listen }).await;
+        let done = engine::reconcile(e, aws, &Options { pace, patience, adopt, stop, listen: &listen }).await;
         progress.finish();
         done
+    }
+
+    /// Factor on how long anything is waited for.
+    pub(crate) fn patience(&self) -> f64 {
+        self.common.patience_factor.unwrap_or(1.0)
     }
 
     /// The exit status of what a walk came to, after it was told.
     pub(crate) fn end(&self, done: &Done) -> ExitCode {
         self.ui.json(&done.lines);
+        let remedies = crate::ui::text::remedies(done);
+        if !remedies.is_empty() {
+            self.ui.json(&serde_json::json!({"remedies": remedies}));
+        }
         self.ui.say(crate::ui::text::done(done));
         ExitCode::from(done.exit_status())
     }

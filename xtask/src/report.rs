@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::OnceCell;
 use std::fmt::{self, Display, Formatter};
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Serialize, Serializer};
@@ -313,6 +314,14 @@ impl Act {
             Self::Repair => "repair",
             Self::Delete => "delete",
         }
+    }
+}
+
+/// A duration as people say it: `40 s`, `12 min`.
+pub(crate) fn duration(time: Duration) -> String {
+    match time.as_secs() {
+        0..120 => format!("{} s", time.as_secs()),
+        seconds => format!("{} min", seconds.div_ceil(60)),
     }
 }
 

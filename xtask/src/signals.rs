@@ -8,6 +8,8 @@ use crate::engine::Stop;
 /// Stops at the first Ctrl-C or SIGTERM; the second ends the process. A terminal that goes away is a first one.
 pub(crate) fn stop() -> Result<Stop> {
     let stop = Stop::default();
+    // A file that may not get that large is an error of the write, and not the end.
+    drop(signal(SignalKind::from_raw(TOO_LARGE))?);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     // Whoever was started by `nohup` is to go on.
     let mut hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
@@ -34,6 +36,9 @@ pub(crate) fn stop() -> Result<Stop> {
     });
     Ok(stop)
 }
+
+/// SIGXFSZ, which has this number wherever we run.
+const TOO_LARGE: i32 = 25;
 
 /// Whether our parent has SIGHUP ignored, as Linux tells it.
 fn ignores_hangup() -> bool {

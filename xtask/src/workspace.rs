@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::config::{Config, FILE, Stage};
+use crate::config::{Config, FILE, Stage, write};
 use crate::content::Schema;
 use crate::{policy, profiles};
 
@@ -23,6 +23,10 @@ pub(crate) struct Workspace {
     /// The directory below which the SDKs keep who has signed in.
     pub(crate) home: PathBuf,
 }
+
+/// Where neither the environment nor the system's list of users names a home directory.
+pub(crate) const NO_HOME: &str = "find your home directory: set HOME, below which the AWS CLI and the SDKs keep who has \
+                                  signed in";
 
 /// The documents that a declaration is made from.
 #[derive(Default)]
@@ -52,7 +56,7 @@ impl Workspace {
             configurations: root.join("app/config"),
             policies: root.join("policies"),
             profiles: profiles::config_file()?,
-            home: std::env::home_dir().context("find the home directory")?,
+            home: std::env::home_dir().context(NO_HOME)?,
         })
     }
 
@@ -70,7 +74,7 @@ impl Workspace {
         }
         let foothold = directory.join(FILE);
         if !foothold.exists() && self.foothold.exists() {
-            std::fs::copy(&self.foothold, &foothold).with_context(|| format!("copy {FILE}"))?;
+            copy(&self.foothold, &foothold)?;
         }
         let (profiles, home) = (directory.join("aws-config"), directory.join("home"));
         Ok(Self { foothold, configurations, profiles, home, ..self.clone() })
@@ -112,11 +116,11 @@ impl Workspace {
         let Some(pattern) = files.filter(is_content).min() else { return Ok(Vec::new()) };
         let running = config.stages.iter().filter(|stage| stage.account.is_some());
         let missing = running.map(|stage| self.content_file(&stage.name)).filter(|path| !path.exists());
-        let copy = |path: PathBuf| {
-            std::fs::copy(&pattern, &path).with_context(|| format!("write {}", path.display()))?;
+        let made = |path: PathBuf| {
+            copy(&pattern, &path)?;
             Ok((path, pattern.clone()))
         };
-        missing.map(copy).collect()
+        missing.map(made).collect()
     }
 
     /// One stage's configuration, checked against the schema and the app's own type.
@@ -141,17 +145,24 @@ fn read_json(path: &Path) -> Result<Value> {
     serde_json::from_slice(&bytes).with_context(|| format!("read {}", path.display()))
 }
 
-/// Copies the files of a directory, and not the directories in it.
+/// Copies a file, at once.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).with_context(|| format!("read {}", from.display()))?;
+    write::save(to, bytes)
+}
+
+/// Copies the files of a directory, and not the directories in it: where there is none yet, all at once.
 pub(crate) fn copy_directory(from: &Path, to: &Path) -> Result<()> {
+    let new = to.with_extension("foothold-new");
     let copy = || -> std::io::Result<()> {
-        std::fs::create_dir_all(to)?;
+        std::fs::create_dir_all(&new)?;
         for entry in std::fs::read_dir(from)? {
             let entry = entry?;
             if entry.file_type()?.is_file() {
-                std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+                std::fs::copy(entry.path(), new.join(entry.file_name()))?;
             }
         }
-        Ok(())
+        std::fs::rename(&new, to)
     };
     copy().with_context(|| format!("copy {} to {}", from.display(), to.display()))
 }

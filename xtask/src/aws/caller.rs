@@ -11,12 +11,18 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
 use super::{
-    Again, ENDED, Identity, NoCredentials, Opened, Portal, PortalRole, Reach, Sso, identity, load,
+    Again, Ahead, ENDED, Identity, NoCredentials, Opened, Portal, PortalRole, Reach, Sso, identity, load,
     with_credentials,
 };
 use crate::resource::Busy;
 
-type Found = (SdkConfig, Identity, Option<Arc<Portal>>);
+/// Who calls, and with what.
+pub(super) struct Found {
+    pub(super) base: SdkConfig,
+    pub(super) caller: Identity,
+    pub(super) ahead: Ahead,
+    pub(super) portal: Option<Arc<Portal>>,
+}
 
 pub(super) async fn find(reach: &Reach) -> Result<Found> {
     let opened = match &reach.sso {
@@ -53,7 +59,7 @@ async fn alone(reach: &Reach, base: SdkConfig) -> Result<Found> {
         None => ": sign in (`aws login`, `aws configure`), or choose a profile with --profile",
     };
     let found = identity(&base).await;
-    let caller = found.map_err(|error| match error.is::<Busy>() {
+    let (caller, ahead) = found.map_err(|error| match error.is::<Busy>() {
         true => error.context("reach AWS from here (is there a network, a name server, a proxy?)"),
         false => error.context(format!("find out whose credentials these are{hint}")),
     })?;
@@ -64,7 +70,7 @@ async fn alone(reach: &Reach, base: SdkConfig) -> Result<Found> {
             caller.account,
             caller.arn
         ),
-        _ => Ok((base, caller, None)),
+        _ => Ok(Found { base: ahead.corrects(base), caller, ahead, portal: None }),
     }
 }
 
@@ -74,19 +80,20 @@ async fn with_portal(reach: &Reach, base: SdkConfig, portal: Arc<Portal>) -> Res
     if let Some(role) = portal.roles(&management).await?.into_iter().next() {
         let given = PortalRole { portal: portal.clone(), account: management, role };
         let base = with_credentials(&base, SharedCredentialsProvider::new(given));
-        let caller = identity(&base).await?;
-        return Ok((base, caller, Some(portal)));
+        let (caller, ahead) = identity(&base).await?;
+        return Ok(Found { base: ahead.corrects(base), caller, ahead, portal: Some(portal) });
     }
     let why = match alone(reach, base.clone()).await {
-        Ok((base, caller, _)) if !management.is_empty() => return Ok((base, caller, Some(portal))),
-        Ok((_, caller, _)) => format!(
+        Ok(found) if !management.is_empty() => return Ok(Found { portal: Some(portal), ..found }),
+        Ok(Found { caller, .. }) => format!(
             "foothold.toml names no management account, and {} is not taken for it by chance",
             caller.account
         ),
         Err(_) => format!("your sign-in has no access to the management account {management}"),
     };
     let nobody = Identity { account: String::new(), arn: portal.sso.session.start_url.clone() };
-    Ok((with_credentials(&base, SharedCredentialsProvider::new(Nobody(why))), nobody, Some(portal)))
+    let base = with_credentials(&base, SharedCredentialsProvider::new(Nobody(why)));
+    Ok(Found { base, caller: nobody, ahead: Ahead::default(), portal: Some(portal) })
 }
 
 /// No credentials, and why.

@@ -9,7 +9,7 @@ use crate::resources::identity_center::{console, instance};
 
 /// Everything that can be asked without changing anything.
 pub(crate) async fn all(aws: &Aws, config: &Config) -> Vec<Finding> {
-    let mut findings = vec![credentials(aws), management(aws, config), region(config)];
+    let mut findings = vec![credentials(aws), clock(aws), management(aws, config), region(config)];
     if config.organization {
         findings.push(organization(aws).await);
         findings.push(accounts(aws, config).await);
@@ -31,6 +31,11 @@ fn credentials(aws: &Aws) -> Finding {
             ),
         ),
     }
+}
+
+/// Good either way: what is sent goes by AWS's.
+fn clock(aws: &Aws) -> Finding {
+    Finding::good("clock", aws.ahead.told().unwrap_or_else(|| "as AWS's".to_owned()))
 }
 
 fn management(aws: &Aws, config: &Config) -> Finding {

@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::client::Unreached;
 use crate::resource::{Busy, NotVisible};
 
 /// What AWS answered instead of what was asked, or why no answer came.
@@ -143,11 +144,7 @@ where
         None if code.is_empty() && (200..300).contains(&status) => {
             format!("the answer to {} cannot be read: {}", call::<E>(), causes(&error))
         }
-        // Which address it was is told in no other form; there was no answer, so that no secret is in it.
-        None if matches!(&error, SdkError::DispatchFailure(failure) if failure.is_io()) => {
-            format!("{}", aws_smithy_types::error::display::DisplayErrorContext(&error))
-        }
-        None if code.is_empty() => causes(&error),
+        None if code.is_empty() => unanswered_because(&error),
         None => String::new(),
     };
     let later = ["Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"];
@@ -176,6 +173,14 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
         .collect();
     said.dedup();
     said.join(": ")
+}
+
+/// Why no answer came: from where the request was going, if it was sent at all.
+fn unanswered_because(error: &(dyn std::error::Error + 'static)) -> String {
+    match within::<Unreached>(error) {
+        Some(unreached) => causes(unreached),
+        None => causes(error),
+    }
 }
 
 /// The typed error inside of another, however deep.

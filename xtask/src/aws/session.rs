@@ -34,3 +34,18 @@ impl Door {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::aws::Reach;
+    use crate::image::push::Registry;
+
+    #[test]
+    fn what_holds_a_secret_does_not_show_it() {
+        let keys = Some(("AKIAIOSFODNN7EXAMPLE".to_owned(), "hush".to_owned()));
+        let reach = format!("{:?}", Reach { keys, ..Reach::new(None, "eu-west-1") });
+        assert!(reach.contains("eu-west-1") && !reach.contains("hush"), "{reach}");
+        let registry = format!("{:#?}", Registry::new("https://registry.invalid", "app", "AWS", "hush"));
+        assert!(registry.contains("registry.invalid") && !registry.contains("hush"), "{registry}");
+    }
+}

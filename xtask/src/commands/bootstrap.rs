@@ -79,8 +79,12 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     if plan.is_settled() {
         ui.json(&plan.lines);
         remember(&project, declared.center.identity_center.and_then(|it| plan.learned(&it)))?;
-        ui.say(summary(&project, &aws, &declared, &plan, estimate::monthly(&plan)));
-        return Ok(ExitCode::from(plan.exit_status(false)));
+        let status = plan.exit_status(false);
+        ui.say(match status {
+            DONE => summary(&project, &aws, &declared, &plan, estimate::monthly(&plan)),
+            _ => AGAIN.to_owned(),
+        });
+        return Ok(ExitCode::from(status));
     }
     ui.say(before(&e.shape, &plan));
     if !confirmed(&project, &plan)? {
@@ -101,15 +105,16 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     remember(&project, declared.center.identity_center.and_then(|it| done.learned(&it)))?;
     match done.exit_status() {
         DONE => ui.say(summary(&project, &aws, &declared, &done, estimate::monthly(&plan))),
-        _ => {
-            ui.say("\nRun `cargo xtask bootstrap` again when that is mended: it goes on from what is there.")
-        }
+        _ => ui.say(AGAIN),
     }
     for (stage, url) in addresses(&done, &declared) {
         ui.json(&serde_json::json!({"stage": stage, "url": url}));
     }
     Ok(status)
 }
+
+/// What to do when something was not done.
+const AGAIN: &str = "\nRun `cargo xtask bootstrap` again when that is mended: it goes on from what is there.";
 
 /// A group that never comes is known before anything is done.
 fn groups_are_there(plan: &Plan, declared: &Declared) -> Result<()> {

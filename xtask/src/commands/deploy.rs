@@ -24,6 +24,7 @@ use crate::resources::{image, repository};
 use crate::ui::Ui;
 use crate::ui::bar::Bar;
 use crate::ui::meter::meter;
+use crate::ui::text;
 
 /// Bring a new image to a stage, and return to the last good one when it does not come up.
 #[derive(Args)]
@@ -71,7 +72,8 @@ async fn settled(
     let running = declared.stages.iter().find(|declared| declared.name == stage);
     let service = running.and_then(|declared| declared.running.as_ref()).map(|running| &running.service);
     let bar = Bar::new(project.ui, &format!("stage {stage}"));
-    for _ in 1..SETTLING {
+    let (begun, patience) = (Instant::now(), PATIENCE.mul_f64(project.patience()));
+    loop {
         let plan = project.look(e, aws, &[]).await?;
         let judged = match service {
             Some(Service::Express(key)) => plan.of(key),
@@ -79,13 +81,23 @@ async fn settled(
             None => None,
         };
         let Some(Judgement::Coming(why)) = judged else { return Ok(plan) };
+        if begun.elapsed() >= patience {
+            bail!(late(stage, patience, why));
+        }
         bar.set(0.0, why);
         let pause = Duration::from_secs_f64((EVERY * project.pace).max(0.05));
         if project.stop.or(tokio::time::sleep(pause)).await.is_none() {
             return Ok(plan);
         }
     }
-    project.look(e, aws, &[]).await
+}
+
+fn late(stage: &str, patience: Duration, why: &str) -> String {
+    let time = text::duration(patience);
+    format!(
+        "the roll-out in stage {stage} has not ended after {time}: {why}. It goes on by itself: `cargo xtask status` \
+         shows how far it is, and the same command again waits for it"
+    )
 }
 
 /// A stage's service, and where its images come from.
@@ -110,8 +122,8 @@ enum Tried {
 
 /// How often AWS is asked for a roll-out's progress, in seconds.
 const EVERY: f64 = 3.0;
-/// How often it is looked whether an earlier roll-out has ended: for 20 minutes.
-const SETTLING: usize = 400;
+/// How long a roll-out is followed, or an earlier one awaited.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
 /// How often a roll-out is asked for while the service is busy with another.
 const ATTEMPTS: usize = 40;
 
@@ -221,8 +233,12 @@ impl<'p, 'u> Deploy<'p, 'u> {
     async fn try_out(&self, reference: &str) -> Result<Tried> {
         let bar = Bar::new(self.project.ui, &format!("stage {}", self.stage.name));
         let Some(asked) = self.ask(reference, &bar).await? else { return Ok(Tried::Interrupted) };
+        let (begun, patience) = (Instant::now(), PATIENCE.mul_f64(self.project.patience()));
         loop {
             match self.runner.standing(&asked).await? {
+                Standing::Coming(what) if begun.elapsed() >= patience => {
+                    bail!(late(&self.stage.name, patience, &what))
+                }
                 Standing::Coming(what) => bar.set(0.0, &what),
                 Standing::Serves => return Ok(Tried::Serves),
                 Standing::Superseded => return Ok(Tried::Superseded),

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::probe::{self, Version};
 use crate::project::Project;
+use crate::report::duration;
 use crate::ui::bar::Bar;
 
 /// What all answers must carry.
@@ -35,7 +36,8 @@ pub(crate) async fn seen(
     let bar = Bar::new(project.ui, "the running app");
     let mut answers = Answers::new(wanted);
     let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
+    let patience = PATIENCE.mul_f64(project.patience());
+    while begun.elapsed() < patience {
         let answer = probe::version(url).await;
         bar.set(answers.percent(), &answers.hear(answer));
         if answers.agree() {
@@ -50,7 +52,11 @@ pub(crate) async fn seen(
         }
     }
     drop(bar);
-    project.ui.say(format_args!("Deployed, but {url} was not seen to have it: {}", answers.last));
+    project.ui.say(format_args!(
+        "Deployed, but {url} was not seen to have it in {}: {}. `cargo xtask status` shows when it has.",
+        duration(begun.elapsed()),
+        answers.last
+    ));
     Ok(false)
 }
 

@@ -49,6 +49,9 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let done = project.reconcile(&e, &aws, &[]).await?;
     let status = project.end(&done);
     look_again(&project, &aws, &e).await?;
+    if done.exit_status() != DONE {
+        project.ui.say("\nRun the same command again when that is mended: it goes on from what is left.");
+    }
     Ok(status)
 }
 

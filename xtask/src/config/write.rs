@@ -57,10 +57,15 @@ fn named<'d>(stages: &'d mut Item, name: &str) -> Option<&'d mut dyn TableLike> 
 
 /// Puts the text in the file's place at once, through symbolic links, keeping the file's mode.
 pub(crate) fn save(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
+    ready(path, text)?.put().with_context(|| format!("write {}", path.display()))
+}
+
+/// The same up to the last step, before which everything that a disk can refuse was asked.
+pub(crate) fn ready(path: &Path, text: impl AsRef<[u8]>) -> Result<Beside> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let permissions = std::fs::metadata(&path).ok().map(|old| old.permissions());
-    let saved = Beside::of(&path, USUAL).and_then(|new| new.replace(text.as_ref(), permissions));
-    saved.with_context(|| format!("write {}", path.display()))
+    let filled = Beside::of(&path, USUAL).and_then(|new| new.filled(text.as_ref(), permissions));
+    filled.with_context(|| format!("write {}", path.display()))
 }
 
 fn edit(text: &str, change: impl FnOnce(&mut DocumentMut) -> Result<()>) -> Result<String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use tokio::sync::SemaphorePermit;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::{Wait, Walk, What, cause, set};
 use crate::diff::one_line;
@@ -15,16 +15,17 @@ use crate::report::{Act, Judgement, Outcome, Scope};
 use crate::resource::{Busy, Sight};
 
 /// What one entry has been through.
-struct Turn<'a> {
-    node: Node,
+pub(super) struct Turn<'a> {
+    pub(super) node: Node,
     asked: Vec<Act>,
     /// The repair was asked for, and looking still tells of the failure that it is to repair.
     repairing: bool,
     /// Nothing that was read earlier counts.
     since: Instant,
     /// When it began to wait, for whatever reason: what patience and pauses are measured from.
-    waiting: Instant,
-    told: Option<Wait>,
+    pub(super) waiting: Instant,
+    /// What was told that it waits for, and when.
+    pub(super) told: Option<(Wait, Instant)>,
     dependants_gone: bool,
     lane: Option<SemaphorePermit<'a>>,
 }
@@ -186,24 +187,6 @@ impl<W> Walk<'_, W> {
         }
     }
 
-    /// Lets the world go on for a while, unless patience is at its end.
-    async fn wait(&self, turn: &mut Turn<'_>, why: String) -> Result<(), Outcome> {
-        let waited = turn.waiting.elapsed();
-        let patience = self.object(turn.node).patience();
-        if waited >= patience {
-            let error = anyhow!("{why}").context(format!("gave up after {} s", waited.as_secs()));
-            return Err(Outcome::Failed(self.failed("await", turn.node, error)));
-        }
-        let on = Wait::World(why);
-        if turn.told.as_ref() != Some(&on) {
-            self.tell_waiting(turn.node, on.clone(), turn.waiting);
-            turn.told = Some(on);
-        }
-        let pause = pause(waited, self.options.pace).min(patience - waited);
-        let slept = self.options.stop.or(sleep(pause)).await;
-        slept.ok_or_else(|| turn.interrupted())
-    }
-
     /// Deletion may begin when everything wanted stands.
     pub(super) fn clear_the_way(&self, wanted: &[Node]) {
         let fallen = wanted.iter().find_map(|node| {
@@ -305,13 +288,7 @@ impl Turn<'_> {
         self.told = None;
     }
 
-    fn interrupted(&self) -> Outcome {
+    pub(super) fn interrupted(&self) -> Outcome {
         Outcome::Interrupted(self.asked.first().cloned())
     }
-}
-
-/// A tenth of the time waited, from half a second to fifteen, at this pace.
-fn pause(waited: Duration, pace: f64) -> Duration {
-    let pace = pace.max(0.001);
-    (waited / 10).div_f64(pace).clamp(Duration::from_millis(500), Duration::from_secs(15)).mul_f64(pace)
 }

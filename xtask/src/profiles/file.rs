@@ -9,10 +9,11 @@ use anyhow::{Context, Result, bail};
 
 use super::Text;
 use crate::beside::{Beside, PRIVATE};
+use crate::workspace::NO_HOME;
 
 /// Where the CLI and the SDKs look: `AWS_CONFIG_FILE`, or `~/.aws/config`.
 pub(crate) fn config_file() -> Result<PathBuf> {
-    let home = || std::env::home_dir().context("find the home directory");
+    let home = || std::env::home_dir().context(NO_HOME);
     match std::env::var_os("AWS_CONFIG_FILE").filter(|set| !set.is_empty()).map(PathBuf::from) {
         Some(file) => match file.strip_prefix("~") {
             Ok(rest) => Ok(home()?.join(rest)),

@@ -171,7 +171,7 @@ impl Account {
             Some(AccountState::PendingClosure) => State::Going("AWS is closing it".to_owned()),
             Some(AccountState::Suspended | AccountState::Closed) => State::Over(self.burnt(&account)),
             Some(AccountState::PendingActivation) => State::Coming("AWS is activating it".to_owned()),
-            _ => self.state(cx, id, is_young(&account)).await?,
+            _ => self.state(cx, id, is_young(&account, cx.world.now())).await?,
         };
         let tags = tags_of(cx.world, id).await?;
         let ours = self.mark.is_on(tags.iter().map(|tag| (tag.key(), tag.value())));
@@ -325,9 +325,9 @@ async fn parent(aws: &Aws, id: &str) -> Result<Option<String>> {
 }
 
 /// Whether AWS may not have made its role yet. By a clock that is ahead of ours, it is of the future.
-fn is_young(account: &Found) -> bool {
+fn is_young(account: &Found, now: SystemTime) -> bool {
     let joined = account.joined_timestamp().and_then(|at| SystemTime::try_from(*at).ok());
-    joined.is_none_or(|joined| joined.elapsed().map_or(true, |age| age < YOUNG))
+    joined.is_none_or(|joined| now.duration_since(joined).map_or(true, |age| age < YOUNG))
 }
 
 fn in_progress(request: &CreateAccountStatus) -> bool {

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 
 use crate::aws::{Failure, explain, read};
 use crate::content::{canonical, label};
+use crate::resource::Busy;
 
 /// Where one stage's configuration is deployed.
 pub(crate) struct Target {
@@ -77,11 +78,12 @@ impl Target {
         Ok(deployments)
     }
 
-    /// One deployment, with everything that AppConfig knows of it.
+    /// One deployment, with everything that AppConfig knows of it. [`Busy`] where it is not to be seen yet.
     pub(crate) async fn deployment(&self, number: i32) -> Result<Deployment> {
         let request = self.client.get_deployment().application_id(&self.application);
         let answer = request.environment_id(&self.environment).deployment_number(number).send().await;
-        let found = read(answer, &[])?.with_context(|| format!("find deployment {number}"))?;
+        let unseen = || Busy(format!("deployment {number} is not to be seen yet"));
+        let found = read(answer, &[MISSING])?.ok_or_else(unseen)?;
         Ok(Deployment {
             number: found.deployment_number,
             version: found.configuration_version.clone().unwrap_or_default(),

@@ -123,7 +123,7 @@ const HOUR: i64 = 3_600_000;
 
 /// The lines of all streams in the order of their times: the last hour's, or those after one that is known.
 pub(crate) async fn events(door: &Door, group: &str, after: Option<&Event>) -> Result<Vec<Event>> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
+    let now = door.now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
     let start = after.map_or(i64::try_from(now)? - HOUR, |event| event.at);
     let mut pages =
         door.logs().filter_log_events().log_group_name(group).start_time(start).into_paginator().send();

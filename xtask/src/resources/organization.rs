@@ -77,8 +77,8 @@ impl Resource for Organization {
             let answer = client.create_organization().feature_set(Features::All).send().await;
             wrote(answer, &["AlreadyInOrganizationException", "ConcurrentModificationException"])?;
         }
-        // The root carries our tags: an organization cannot have any.
-        let root = root(cx.world).await?.context("the new organization has no root yet")?;
+        // The root carries our tags: an organization cannot have any. One that is not listed yet gets them when it is seen.
+        let Some(root) = root(cx.world).await? else { return Ok(()) };
         let answer = client.tag_resource().resource_id(root).set_tags(Some(tags(&self.mark)?)).send().await;
         wrote(answer, AGAIN)?;
         Ok(())
@@ -122,7 +122,7 @@ async fn is_new_and_empty(cx: &Cx<'_, Aws>, root: &str) -> Result<bool> {
     let accounts = accounts(cx.world, cx.since).await?;
     let [only] = &accounts[..] else { return Ok(false) };
     let joined = only.joined_timestamp().and_then(|at| SystemTime::try_from(*at).ok());
-    let age = joined.and_then(|at| at.elapsed().ok());
+    let age = joined.and_then(|at| cx.world.now().duration_since(at).ok());
     Ok(age.is_some_and(|age| age < NEW) && units(cx.world, root).await?.is_empty())
 }
 

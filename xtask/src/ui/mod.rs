@@ -15,11 +15,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use crate::aws::remedy;
 use crate::config::Faults;
 use crate::report;
 use prompts::{Interrupted, Person, Prompter};
@@ -35,17 +35,30 @@ pub(crate) enum Style {
     Json,
 }
 
+/// How long nothing is said of what goes on unchanged.
+const REMINDER: Duration = Duration::from_secs(60);
+
+/// For how long something has gone on, if that is worth saying.
+fn meanwhile(time: Duration) -> String {
+    match time.as_secs() {
+        0 => String::new(),
+        _ => format!(" (for {})", text::duration(time)),
+    }
+}
+
 /// The one that talks to people.
 #[derive(Clone)]
 pub(crate) struct Ui {
     pub(crate) style: Style,
     pub(crate) verbose: bool,
+    /// Off a terminal, what goes on unchanged is told again after this.
+    pub(crate) reminder: Duration,
     /// Whether a result could not be written, as on a full disk.
     lost: Arc<AtomicBool>,
 }
 
 impl Ui {
-    pub(crate) fn new(json: bool, verbose: u8) -> Self {
+    pub(crate) fn new(json: bool, verbose: u8, pace: f64) -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let rich = std::io::stderr().is_terminal() && !dumb && !set("CI");
@@ -54,7 +67,7 @@ impl Ui {
             (false, true) => Style::Rich,
             (false, false) => Style::Plain,
         };
-        Self { style, verbose: verbose > 0, lost: Arc::default() }
+        Self { style, verbose: verbose > 0, reminder: REMINDER.mul_f64(pace), lost: Arc::default() }
     }
 
     /// A result: on stdout, for people and programs.
@@ -118,7 +131,7 @@ impl Ui {
 
     /// Says why a command failed, and what to do, once. Gives the exit status.
     pub(crate) fn fail(&self, error: &anyhow::Error) -> ExitCode {
-        let remedy = remedy(error);
+        let remedy = text::remedy(error);
         self.json(&serde_json::json!({"error": format!("{error:#}"), "remedy": remedy}));
         if let Some(faults) = error.downcast_ref::<Faults>().filter(|_| self.style == Style::Rich) {
             let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{Style, Ui, meter, text};
+use super::{Style, Ui, meanwhile, meter, text};
 use crate::aws::Meter;
 use crate::engine::{Event, Wait, What};
 use crate::graph::Label;
@@ -65,8 +65,8 @@ impl<'u> Progress<'u> {
     fn plain(&self, event: &Event<'_>) {
         let note = match &event.what {
             What::Acting(act) => format!("{} {}…", act.verb(), event.label),
-            What::Waiting { on: Wait::World(why), .. } => {
-                format!("{}: {}", event.label, without_request(why))
+            What::Waiting { on: Wait::World(why), since } => {
+                format!("{}: {}{}", event.label, without_request(why), meanwhile(since.elapsed()))
             }
             What::Done(outcome) => match text::outcome(outcome) {
                 Some(ended) => format!("{}: {ended}", event.label),

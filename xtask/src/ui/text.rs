@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::time::Duration;
+use std::io::ErrorKind;
 
-use crate::aws::remedy;
+use crate::aws;
 use crate::diff::Difference;
+use crate::engine::GaveUp;
 use crate::estimate;
 use crate::graph::Label;
+pub(crate) use crate::report::duration;
 use crate::report::{Act, Done, Judgement, Line, Outcome, Plan};
 
 /// A plan: grouped by account, one line per resource; what is unchanged is counted.
@@ -121,8 +123,7 @@ fn counts(plan: &Plan) -> String {
 /// What was done, and everything that was not, with why.
 pub(crate) fn done(done: &Done) -> String {
     let lines = done.lines.iter().filter_map(ended).collect::<Vec<_>>().join("\n");
-    let remedies: BTreeSet<&str> = done.lines.iter().filter_map(|line| remedy_of(&line.result)).collect();
-    let lines = remedies.iter().fold(lines, |lines, remedy| lines + "\n\n" + remedy);
+    let lines = remedies(done).iter().fold(lines, |lines, remedy| lines + "\n\n" + remedy);
     let did = done.count(|o| matches!(o, Outcome::Did(_)));
     let same = done.count(|o| matches!(o, Outcome::Same | Outcome::Absent));
     let kept = match done.count(|o| matches!(o, Outcome::Kept(_))) {
@@ -133,12 +134,37 @@ pub(crate) fn done(done: &Done) -> String {
     if lines.is_empty() { end } else { format!("{lines}\n\n{end}") }
 }
 
-fn remedy_of(outcome: &Outcome) -> Option<&'static str> {
-    match outcome {
-        Outcome::Failed(failure) => remedy(&failure.0),
+/// What can be done about what was not done, each thing once.
+pub(crate) fn remedies(done: &Done) -> BTreeSet<&'static str> {
+    let failures = done.lines.iter().filter_map(|line| match &line.result {
+        Outcome::Failed(failure) => Some(&failure.0),
+        _ => None,
+    });
+    failures.filter_map(|error| remedy(error)).collect()
+}
+
+/// What can be done about an error, where its cause tells.
+pub(crate) fn remedy(error: &anyhow::Error) -> Option<&'static str> {
+    let late = error.chain().any(|cause| cause.is::<GaveUp>()).then_some(LATE);
+    late.or_else(|| aws::remedy(error)).or_else(|| error.chain().find_map(remedy_of_file))
+}
+
+fn remedy_of_file(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    use ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match cause.downcast_ref::<std::io::Error>()?.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => Some(FULL),
+        ReadOnlyFilesystem | PermissionDenied => Some(CLOSED),
         _ => None,
     }
 }
+
+const FULL: &str =
+    "make room there and run the same command again: a file is written whole or stays as it was";
+const CLOSED: &str = "see who may write there, and run the same command again: a file is written whole or stays as it \
+                      was";
+
+const LATE: &str = "what was waited for may still come: run the same command again, and it goes on waiting for that; \
+                    `cargo xtask status` shows how far it is";
 
 fn ended(line: &Line<Outcome>) -> Option<String> {
     let note = match &line.result {
@@ -183,12 +209,4 @@ pub(crate) fn left(line: &Line<Judgement>) -> String {
         _ => "not deleted".to_owned(),
     };
     format!("{}: {why}", line.label)
-}
-
-/// A duration as people say it: `40 s`, `12 min`.
-pub(crate) fn duration(time: Duration) -> String {
-    match time.as_secs() {
-        0..120 => format!("{} s", time.as_secs()),
-        seconds => format!("{} min", seconds.div_ceil(60)),
-    }
 }

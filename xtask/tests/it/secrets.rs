@@ -1,14 +1,17 @@
 //! No secret that AWS hands out is written anywhere: not said, not in JSON, not in an error, not in a file.
 
-use crate::world::{self, World, denied};
+use crate::browser::decide;
+use crate::people::{PEOPLE, with_an_organization};
+use crate::world::{self, FOOTHOLD, World, denied};
 use sandbox::faults::{Kind, Rule};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 /// How every password of a registry begins, by itself and as it goes over the wire.
 const PASSWORDS: [&str; 2] = ["eyJjYWxsZXIi", "QVdTOmV5SmpZV3hzWlhJ"];
 
 /// The keys and tokens that exist.
-fn secrets(world: &World) -> Vec<String> {
+fn keys_and_tokens(world: &World) -> Vec<String> {
     let world = world.sandbox.world();
     let sessions = world.sts.sessions.values().flat_map(|it| [it.secret.clone(), it.token.clone()]);
     let keys = world.iam.values().flat_map(|account| account.keys.values()).map(|key| key.secret.clone());
@@ -33,6 +36,66 @@ fn files(directory: &Path, texts: &mut Vec<(String, String)>) {
             }
         }
     }
+}
+
+/// What people sign in with, but for the keys that they are then given: of clients, devices and sessions.
+fn sign_ins(world: &World) -> Vec<String> {
+    let known = serde_json::to_value(&world.sandbox.world().identity).expect("the state");
+    let keys = |of: &str| known["signin"][of].as_object().into_iter().flatten().map(|(key, _)| key.clone());
+    let clients = known["signin"]["clients"].as_object().into_iter().flatten();
+    let clients = clients.filter_map(|(_, client)| client["secret"].as_str().map(str::to_owned));
+    clients.chain(["devices", "codes", "tokens", "refreshes"].into_iter().flat_map(keys)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_signs_in_with_is_in_the_cache_of_the_sdks_and_nowhere_else() {
+    let world = with_an_organization().await;
+    world.write("foothold.toml", &format!("{FOOTHOLD}{PEOPLE}"));
+    world.xtask(&["bootstrap", "--yes", "--confirm", "production"]).await.good();
+    let (ada, secrets, mut texts) = (world.person("ada"), Arc::new(Mutex::new(Vec::new())), Vec::new());
+    let traced = |arguments: &[&str]| {
+        let mut command = ada.command(arguments);
+        command.env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace");
+        command
+    };
+    for way in [&["login", "--no-browser", "-vvv"][..], &["login", "--no-browser", "--device", "-vvv"]] {
+        let (sandbox, seen) = (world.sandbox.clone(), secrets.clone());
+        let browser = move |link: &str| {
+            // What is good for one use is known now, and not at the end.
+            let known = serde_json::to_value(&sandbox.world().identity).expect("the state");
+            let devices = known["signin"]["devices"].as_object().into_iter().flatten();
+            seen.lock().expect("secrets").extend(devices.map(|(code, _)| code.clone()));
+            drop(decide(link, "ada@example.com", "allow"));
+        };
+        let ended = ada.ended(traced(way), browser).await.good();
+        texts.push((way.concat(), ended.stdout + &ended.stderr));
+    }
+    let failing = Rule { service: Some("sso".to_owned()), times: Some(1), kind: Kind::Denied, ..denied() };
+    world.sandbox.add_fault(failing);
+    let stage = ["--stage", "development", "-vvv"];
+    for arguments in [&["status", "-vvv"][..], &["status", "--json"], &["logs"], &["doctor"], &["access"]] {
+        let ended = ada.ended(traced(&[arguments, &stage].concat()), |_| ()).await;
+        texts.push((arguments.concat(), ended.stdout + &ended.stderr));
+    }
+    let mut secrets = Arc::into_inner(secrets).expect("no browser").into_inner().expect("secrets");
+    secrets.extend(sign_ins(&world));
+    assert!(secrets.len() >= 6, "{}", secrets.len());
+
+    files(world.home(), &mut texts);
+    let (cache, others): (Vec<_>, Vec<_>) =
+        texts.into_iter().partition(|(name, _)| name.contains("/.aws/sso/cache/"));
+    let kept: Vec<&str> = cache.iter().flat_map(|(_, text)| found(&secrets, text)).collect();
+    assert!(kept.len() >= 3, "a session, what renews it, and the client's secret: {}", kept.len());
+    for (name, text) in &others {
+        assert_eq!(found(&secrets, text), [""; 0], "in {name}");
+    }
+    ada.xtask(&["logout"]).await.good();
+    assert_eq!(ada.sessions().len(), 0);
+    // The record of a local AWS is shown around, too.
+    let record = std::fs::read_to_string(world.home().join("aws/requests.jsonl")).expect("a record");
+    assert!(record.contains("CreateToken") && record.contains("GetRoleCredentials"));
+    secrets.extend(keys_and_tokens(&world));
+    assert_eq!(found(&secrets, &record), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,9 +159,9 @@ async fn no_secret_is_said_or_written_whatever_is_asked_and_whatever_fails() {
     }
     // Gives credentials to whoever asks for them: the search finds what there is to find.
     let given = world.xtask(&["bootstrap", "--yes"]).await.good();
-    assert_eq!(found(&secrets(&world), &given.stdout), [""; 0]);
+    assert_eq!(found(&keys_and_tokens(&world), &given.stdout), [""; 0]);
     let given = world.xtask(&["env", "--stage", "development"]).await.good();
-    let secrets = secrets(&world);
+    let secrets = keys_and_tokens(&world);
     assert_eq!(found(&secrets, &given.stdout).len(), 2, "a key and a token");
 
     files(world.home(), &mut texts);

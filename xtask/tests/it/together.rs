@@ -8,7 +8,7 @@ use serde_json::Value;
 const BOOTSTRAP: [&str; 2] = ["bootstrap", "--yes"];
 
 /// Nothing of AppConfig, whose names are not unique, is there twice; and nothing is left to do.
-async fn one_environment(world: &World) {
+pub(crate) async fn one_environment(world: &World) {
     world.xtask(&["plan", "--check"]).await.good();
     let alike = snapshot::alike(&world.snapshot());
     let place = alike["appconfig"].as_object().expect("AppConfig").values().next().expect("a place");

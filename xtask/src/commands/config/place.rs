@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::aws::Aws;
-use crate::config::write::save;
+use crate::beside::Beside;
+use crate::config::write::{ready, save};
 use crate::config::{self, Strategy};
 use crate::content::{Schema, become_like};
 use crate::environment::Declared;
@@ -157,13 +158,17 @@ impl File {
         }
     }
 
-    /// Writes it, unless it says so already.
-    pub(super) fn write(&self, text: &str) -> Result<()> {
+    /// What it is to say, on the disk and not yet in its place; none where it says so already.
+    pub(super) fn ready(&self, text: &str) -> Result<Option<Beside>> {
+        let says_so = self.bytes.as_deref() == Some(text.as_bytes());
+        (!says_so).then(|| ready(&self.path, text)).transpose()
+    }
+
+    /// Puts that in its place.
+    pub(super) fn put(&self, ready: Option<Beside>) -> Result<()> {
         self.is_as_read()?;
-        if self.bytes.as_deref() != Some(text.as_bytes()) {
-            save(&self.path, text)?;
-        }
-        Ok(())
+        let put = ready.map_or(Ok(()), Beside::put);
+        put.with_context(|| format!("write {}", self.path.display()))
     }
 
     /// Copies it to a place beside it, unless it says one of these. Gives that place.

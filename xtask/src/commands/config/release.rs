@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::history::told;
 use super::place::{File, Place, live};
+use crate::beside::Beside;
 use crate::commands::confirmed;
 use crate::commands::live::{Wanted, seen};
 use crate::config::Strategy;
@@ -16,7 +17,8 @@ use crate::content::label;
 use crate::diff::differences;
 use crate::image::head;
 use crate::project::Project;
-use crate::report::{DONE, FAILED, INTERRUPTED};
+use crate::report::{DONE, FAILED, INTERRUPTED, duration};
+use crate::resource::Busy;
 use crate::resources::deployment::{Deployment, Refusal, Stage};
 use crate::ui::bar::Bar;
 
@@ -48,6 +50,8 @@ pub(super) enum Followed {
     Interrupted,
 }
 
+/// How long a deployment may stand still: longer than any strategy of AWS's or ours bakes.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
 /// How often AppConfig is asked for a deployment's progress, in seconds.
 const EVERY: f64 = 2.0;
 
@@ -74,9 +78,10 @@ impl Release {
             return Ok(ExitCode::from(DONE));
         }
         self.file.is_as_read()?;
+        let ready = self.file.ready(&self.text)?;
         let started = Instant::now();
         let number = self.start(project, place, &history).await?;
-        let written = self.write(project, &there);
+        let written = self.put(project, &there, ready);
         let arrived = arrive(project, place, number, &label(&self.content), started).await?;
         written?;
         match arrived {
@@ -122,12 +127,16 @@ impl Release {
 
     /// Writes the file, and keeps a copy of what it said if nothing else has that.
     pub(super) fn write(&self, project: &Project<'_>, there: &Value) -> Result<()> {
+        self.put(project, there, self.file.ready(&self.text)?)
+    }
+
+    fn put(&self, project: &Project<'_>, there: &Value, ready: Option<Beside>) -> Result<()> {
         let known = [there, &self.content];
         if let Some(copy) = self.replaces.then(|| self.file.keep(&known)).transpose()?.flatten() {
             let (path, copy) = (self.file.path.display(), copy.display());
             project.ui.say(format_args!("What {path} said was never deployed; it is kept in {copy}."));
         }
-        self.file.write(&self.text)
+        self.file.put(ready)
     }
 
     /// Puts back what the file said, unless somebody has gone on from what we wrote.
@@ -181,11 +190,25 @@ pub(super) async fn follow(
     enough: impl Fn(Stage) -> bool,
 ) -> Result<Followed> {
     let bar = Bar::new(project.ui, &format!("deployment {number}"));
+    let patience = PATIENCE.mul_f64(project.patience());
+    let (mut last, mut since) = (None, Instant::now());
     loop {
-        let deployment = place.target.deployment(number).await?;
-        bar.set(deployment.percent, note(deployment.state));
-        if enough(deployment.state) {
-            return Ok(Followed::To(deployment));
+        let now = match place.target.deployment(number).await {
+            Err(error) if error.is::<Busy>() => (0.0, error.to_string()),
+            answer => {
+                let deployment = answer?;
+                if enough(deployment.state) {
+                    bar.set(deployment.percent, note(deployment.state));
+                    return Ok(Followed::To(deployment));
+                }
+                (deployment.percent, note(deployment.state).to_owned())
+            }
+        };
+        bar.set(now.0, &now.1);
+        if last.as_ref() != Some(&now) {
+            (last, since) = (Some(now), Instant::now());
+        } else if since.elapsed() >= patience {
+            bail!(stuck(place, number, &now, patience));
         }
         let pause = tokio::time::sleep(Duration::from_secs_f64((EVERY * project.pace).max(0.05)));
         if project.stop.or(pause).await.is_none() {
@@ -197,6 +220,14 @@ pub(super) async fn follow(
             return Ok(Followed::Interrupted);
         }
     }
+}
+
+fn stuck(place: &Place, number: i32, (percent, note): &(f32, String), time: Duration) -> String {
+    let (options, time) = (&place.options, duration(time));
+    format!(
+        "deployment {number} has been at {percent:.0} %, {note}, for {time}: `cargo xtask config history {options}` \
+         shows how it goes on, and `cargo xtask config rollback {options}` takes it back"
+    )
 }
 
 fn note(stage: Stage) -> &'static str {

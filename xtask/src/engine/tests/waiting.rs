@@ -143,6 +143,24 @@ async fn pauses_grow_with_the_time_waited() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_long_wait_is_told_again_every_minute() {
+    let (world, toys) = (World::default(), one(590));
+    let (_, waits) = waits(&toys, &world).await;
+    let told = waits.iter().filter(|wait| *wait == "toy: World(\"coming\")").count();
+    assert!((8..=10).contains(&told), "{waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn impatience_ends_waits_early() {
+    let (world, mut toys) = (World::default(), Toys::default());
+    toys.add(Toy { patience: seconds(100), ..toy("toy").takes(1000) });
+    let options = Options { patience: 0.1, ..Options::default() };
+    let done = engine::reconcile(&toys, &world, &options).await.unwrap();
+    let Outcome::Failed(failure) = outcome(&done, "toy") else { panic!("{:?}", told(&done)) };
+    assert_eq!(failure.to_string(), "await toy `toy`: gave up after 10 s: coming");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_faster_world_is_looked_at_more_often() {
     let mut looks = Vec::new();
     for pace in [1.0, 0.01] {

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::{Blob, Digest, PushError, Registry};
+use crate::proxy;
 
 /// How often the same is asked, or one blob sent, before the push gives up.
 const ATTEMPTS: u32 = 3;
@@ -59,6 +60,8 @@ impl<'registry> Connection<'registry> {
             connect_timeout: Some(Duration::from_secs(10)),
             ..ClientConfig::default()
         };
+        let here = proxy::is_here(&format!("http://{}", registry.host));
+        let config = if here { without_proxy(config) } else { config };
         let connection = Connection { client: Client::try_from(config)?, registry };
         let (any, auth) = (registry.reference("latest"), registry.auth());
         for operation in [RegistryOperation::Pull, RegistryOperation::Push] {
@@ -179,6 +182,13 @@ impl<'registry> Connection<'registry> {
     fn refused(&self, error: OciDistributionError) -> PushError {
         PushError::from(error).of(&self.registry.repository)
     }
+}
+
+/// A proxy that is not for this machine takes the place of the one that the environment names.
+fn without_proxy(config: ClientConfig) -> ClientConfig {
+    let nobody = || Some("http://127.0.0.1:9".to_owned());
+    let here = Some("localhost,127.0.0.0/8,::1".to_owned());
+    ClientConfig { http_proxy: nobody(), https_proxy: nobody(), no_proxy: here, ..config }
 }
 
 fn pieces(data: Bytes) -> impl stream::Stream<Item = Bytes> + Send + 'static {
