@@ -83,7 +83,9 @@ impl Resource for Configuration {
         let request = application.client().start_deployment().application_id(&application.id);
         let request = request.environment_id(&environment.id).configuration_profile_id(profile);
         let request = request.deployment_strategy_id(strategy).configuration_version(version.to_string());
-        let answer = request.description(&self.description).send().await;
+        let request = request.description(&self.description).customize();
+        // Sent again when the first is complete, it would make a second.
+        let answer = request.config_override(once()).send().await;
         // One deployment at a time: ours of an earlier run, or somebody else's. Either way one is there.
         wrote(answer, &["ConflictException"]).map(drop)
     }
