@@ -212,7 +212,8 @@ impl<'p, 'u> Deploy<'p, 'u> {
             ),
             Tried::Serves => {
                 let live = seen(self.project, &self.url, Wanted::Image(digest), started).await?;
-                image::mark_live(&self.center, self.repository, digest, name).await?;
+                let marked = image::mark_live(&self.center, self.repository, digest, name).await;
+                marked.with_context(|| format!("mark the image that stage {name} runs now"))?;
                 ui.json(&json!({"stage": name, "image": reference, "url": self.url, "live": live}));
                 Ok(ExitCode::from(if live { DONE } else { FAILED }))
             }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use super::application::once;
 use crate::aws::{Failure, explain, read};
 use crate::content::{canonical, label};
 use crate::resource::Busy;
@@ -142,6 +143,8 @@ impl Target {
     }
 
     /// Starts to deploy a version, if `latest` is still the newest deployment. Gives its number.
+    ///
+    /// Without `latest` it is sent once: sent again when the first is complete, it would make a second.
     pub(crate) async fn start(
         &self,
         version: &str,
@@ -152,7 +155,8 @@ impl Target {
         let request = self.client.start_deployment().application_id(&self.application);
         let request = request.environment_id(&self.environment).configuration_profile_id(&self.profile);
         let request = request.configuration_version(version).deployment_strategy_id(strategy);
-        let request = request.description(fit(description)).set_latest_deployment_number(latest);
+        let request = request.description(fit(description)).set_latest_deployment_number(latest).customize();
+        let request = if latest.is_none() { request.config_override(once()) } else { request };
         let answer = request.send().await.map_err(explain);
         answer.map(|started| started.deployment_number).map_err(Refusal::from)
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask bench survive`
 
 mod harm;
+mod picture;
 mod stage;
 mod stories;
 

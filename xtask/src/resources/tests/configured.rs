@@ -185,6 +185,15 @@ async fn a_creation_whose_answer_was_lost_makes_no_second_application() {
 }
 
 #[tokio::test]
+async fn a_first_deployment_whose_answer_was_lost_is_not_started_twice() {
+    let story = Story::begin().await;
+    story.fault("StartDeployment", Kind::CutAfter, 1);
+    let done = story.make(|story, environment| story.stages(environment, &["development"], schema())).await;
+    assert_eq!(troubles(&done), [] as [&str; 0]);
+    assert_eq!(story.sent("StartDeployment"), 1);
+}
+
+#[tokio::test]
 async fn several_applications_that_are_not_empty_are_an_error_that_lists_them() {
     let story = Story::begin().await;
     story.make(Story::only_application).await;

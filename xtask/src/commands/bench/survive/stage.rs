@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::harm::{CLIENT, Kind};
+use super::picture::{settle, without_ids};
 use super::stories::{BOOTSTRAP, FOOTHOLD, From, Story};
 use super::{Trial, another};
 use crate::commands::bench::world::World;
@@ -246,53 +247,6 @@ impl Stage {
         files.sort();
         Ok(files)
     }
-}
-
-/// Of tasks, which have no names, what runs: ECS, its addresses and its logs remember the others for a while, and
-/// services that are gone.
-fn settle(world: &mut Value) {
-    let runs = |task: &Value| task["status"] == "RUNNING" && task["unwanted"].is_null();
-    let tasks = world["runtime"]["tasks"].as_object().into_iter().flat_map(|tasks| tasks.values());
-    let running: Vec<Value> = tasks.filter(|task| runs(task)).cloned().collect();
-    world["runtime"]["tasks"] = Value::Array(running);
-    for address in members(&mut world["runtime"]["ingress"]) {
-        for route in address["routes"].as_array_mut().into_iter().flatten() {
-            route["tasks"] = Value::Null;
-        }
-    }
-    for place in members(&mut world["ecs"]) {
-        place["tasks"] = Value::Null;
-        if let Some(services) = place["services"].as_object_mut() {
-            services.retain(|_, service| service["status"] != "INACTIVE");
-        }
-    }
-    for place in members(&mut world["logs"]) {
-        members(&mut place["groups"]).for_each(|group| group["streams"] = Value::Null);
-    }
-}
-
-fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {
-    value.as_object_mut().into_iter().flatten().map(|(_, member)| member)
-}
-
-/// A file's sections in any order, without account ids, which are the only long numbers in our files. Where the first
-/// one was taken away, the line that parted it from the next is still there.
-fn without_ids(text: &str) -> Value {
-    let sections = text.split("\n[").filter(|section| !section.is_empty());
-    let mut sections: Vec<String> =
-        sections.map(|section| without_numbers(section.trim_matches('['))).collect();
-    sections.sort();
-    json!(sections)
-}
-
-fn without_numbers(text: &str) -> String {
-    let mut short = String::new();
-    for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
-        let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
-        short.push_str(if digits.len() >= 12 { "#" } else { digits });
-        short.push_str(&part[digits.len()..]);
-    }
-    short
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
