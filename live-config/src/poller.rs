@@ -43,7 +43,8 @@ where
     loop {
         let result = match reader.read().await {
             Ok(Some(content)) => take(content, &parse, current),
-            Ok(None) if current.borrow().is_none() => {
+            // What was refused is still the newest.
+            Ok(None) if current.borrow().is_none() && !is_refused(&status.borrow()) => {
                 Err(Trouble::Unread("nothing is deployed yet".to_owned()))
             }
             Ok(None) => Ok(Taken::Unchanged),
@@ -96,13 +97,17 @@ fn record(status: &mut Status, result: Result<Taken, Trouble>) {
     }
     match result {
         // "Unchanged" after a refused version means that the refused one is still the newest.
-        Ok(Taken::Unchanged) if matches!(status.trouble, Some(Trouble::Refused { .. })) => {}
+        Ok(Taken::Unchanged) if is_refused(status) => {}
         Ok(_) => status.trouble = None,
         Err(trouble) => {
             tracing::warn!(failures = status.failures_in_a_row, "configuration {trouble}");
             status.trouble = Some(trouble);
         }
     }
+}
+
+fn is_refused(status: &Status) -> bool {
+    matches!(status.trouble, Some(Trouble::Refused { .. }))
 }
 
 /// After a success a little more than AppConfig's interval (less is an error to AppConfig);

@@ -182,6 +182,21 @@ async fn content_the_type_refuses_is_kept_out() {
 }
 
 #[tokio::test]
+async fn a_first_version_that_is_refused_stays_visible() {
+    let fake = Fake::start().await;
+    fake.deploy("garbage", "none");
+    let live = start(&fake).await;
+    eventually("two more polls", || fake.world().polls >= 3).await;
+    let trouble = live.status().trouble;
+    assert!(
+        matches!(&trouble, Some(Trouble::Refused { version, .. }) if version == "garbage"),
+        "{trouble:?}"
+    );
+    fake.deploy("v2", r#"{"limit": 2}"#);
+    live.first(SOON).await.unwrap();
+}
+
+#[tokio::test]
 async fn oversized_content_is_not_read_to_its_end() {
     let (fake, live) = running().await;
     let padding = " ".repeat(10 << 20);

@@ -12,6 +12,7 @@ mod waiting;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::pin::pin;
 
 use anyhow::Result;
 use futures::future::join_all;
@@ -101,6 +102,18 @@ impl Stop {
             biased;
             _ = stopped.wait_for(|stopped| *stopped) => None,
             value = future => Some(value),
+        }
+    }
+
+    /// What the future comes to; `tell` is called if it is stopped meanwhile.
+    pub(crate) async fn telling<T>(&self, future: impl Future<Output = T>, tell: impl FnOnce()) -> T {
+        let mut future = pin!(future);
+        match self.or(&mut future).await {
+            Some(value) => value,
+            None => {
+                tell();
+                future.await
+            }
         }
     }
 }

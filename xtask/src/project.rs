@@ -236,7 +236,9 @@ impl<'u> Project<'u> {
         let listen = |event: engine::Event<'_>| progress.hear(&event);
         let (pace, patience) = (self.pace, self.patience());
         let (adopt, stop) = (adopt.to_vec(), self.stop.clone());
-        let done = engine::reconcile(e, aws, &Options { pace, patience, adopt, stop, listen: &listen }).await;
+        let options = Options { pace, patience, adopt, stop, listen: &listen };
+        let walk = engine::reconcile(e, aws, &options);
+        let done = self.stop.telling(walk, || progress.say(STOPPING)).await;
         progress.finish();
         done
     }
@@ -285,6 +287,10 @@ impl<'u> Project<'u> {
         (e, declared)
     }
 }
+
+/// Said when a walk is to stop.
+const STOPPING: &str =
+    "Stopping: what AWS was asked is let end. Once more stops at once, and is as safe to go on from.";
 
 fn read_config(ui: &Ui, common: &Common, workspace: &Workspace, answers: Option<&Answers>) -> Result<Config> {
     let Some(answers) = answers else { return Config::load(&workspace.foothold) };

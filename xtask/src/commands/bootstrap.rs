@@ -82,7 +82,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         let status = plan.exit_status(false);
         ui.say(match status {
             DONE => summary(&project, &aws, &declared, &plan, estimate::monthly(&plan)),
-            _ => AGAIN.to_owned(),
+            status => again(&project, status),
         });
         return Ok(ExitCode::from(status));
     }
@@ -105,7 +105,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     remember(&project, declared.center.identity_center.and_then(|it| done.learned(&it)))?;
     match done.exit_status() {
         DONE => ui.say(summary(&project, &aws, &declared, &done, estimate::monthly(&plan))),
-        _ => ui.say(AGAIN),
+        status => ui.say(again(&project, status)),
     }
     for (stage, url) in addresses(&done, &declared) {
         ui.json(&serde_json::json!({"stage": stage, "url": url}));
@@ -114,7 +114,11 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
 }
 
 /// What to do when something was not done.
-const AGAIN: &str = "\nRun `cargo xtask bootstrap` again when that is mended: it goes on from what is there.";
+fn again(project: &Project, status: u8) -> String {
+    let sandbox = if project.common.sandbox { " --sandbox" } else { "" };
+    let when = if status == INTERRUPTED { "" } else { " when that is mended" };
+    format!("\nRun `cargo xtask bootstrap{sandbox}` again{when}: it goes on from what is there.")
+}
 
 /// A group that never comes is known before anything is done.
 fn groups_are_there(plan: &Plan, declared: &Declared) -> Result<()> {

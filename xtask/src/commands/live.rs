@@ -23,7 +23,7 @@ pub(crate) enum Wanted<'w> {
 const IN_A_ROW: usize = 5;
 /// Between two questions.
 const EVERY: Duration = Duration::from_millis(200);
-/// AppConfig lets an app ask once a minute; it may miss one turn.
+/// The app asks AppConfig every 15 s, and AppConfig may let it ask once a minute only: it may miss a turn of that.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Asks the running app until all its answers carry what is wanted. False, and said, when they do not.

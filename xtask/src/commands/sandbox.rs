@@ -132,14 +132,15 @@ async fn ensure(ui: &Ui, directory: &Path, start: &Start) -> Result<Value> {
     waited.with_context(|| format!("start the sandbox: it does not serve; see {}", log.display()))?
 }
 
-/// Builds the sandbox. At a terminal cargo shows how far it is; elsewhere what it says is shown when it fails.
+/// Builds the sandbox. At a terminal cargo shows how far it is; what it says when it fails is seen everywhere.
 pub(crate) async fn build(ui: &Ui) -> Result<PathBuf> {
     ui.say("Building the sandbox…");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["build", "--package", "sandbox", "--message-format", "json-render-diagnostics"];
     let quiet = (ui.style != Style::Rich).then_some("--quiet");
-    let built = Command::new(cargo).args(arguments).args(quiet).stderr(Stdio::inherit()).output().await;
-    let built = built.context("run cargo")?;
+    // `output` would take what cargo says about it, too.
+    let cargo = Command::new(cargo).args(arguments).args(quiet).stdout(Stdio::piped()).spawn();
+    let built = cargo.context("run cargo")?.wait_with_output().await.context("run cargo")?;
     if !built.status.success() {
         bail!("build the sandbox: cargo ended with {}", built.status);
     }

@@ -1,6 +1,8 @@
 //! The app's binary, built by cargo so that it runs alone and comes out the same in every directory.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
@@ -18,6 +20,29 @@ const PROFILE: &str = "image";
 pub(crate) struct BuildProgress {
     pub(crate) step: u64,
     pub(crate) what: String,
+}
+
+/// The builder was ended by the Ctrl-C that ends us, or by what else asks a process to end.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+impl Display for Stopped {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("the build was stopped")
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// SIGHUP, SIGINT and SIGTERM.
+const STOPPING: [i32; 3] = [1, 2, 15];
+
+/// Fails when the builder did not come to an end of its own.
+pub(super) fn refuse_stopped(status: ExitStatus) -> Result<()> {
+    match status.signal() {
+        Some(signal) if STOPPING.contains(&signal) => Err(Stopped.into()),
+        _ => Ok(()),
+    }
 }
 
 /// What cargo did: the binary it made, and what the compiler said against the source.
@@ -119,7 +144,9 @@ async fn run(mut command: Command, progress: &dyn Fn(BuildProgress)) -> Result<O
     let stdout = cargo.stdout.take().context("read what cargo says")?;
     let stderr = cargo.stderr.take().context("read what cargo says")?;
     let (outcome, said) = futures::try_join!(results(stdout), follow(stderr, progress))?;
-    refuse(cargo.wait().await?, &outcome.errors, &said)?;
+    let ended = cargo.wait().await?;
+    refuse_stopped(ended)?;
+    refuse(ended, &outcome.errors, &said)?;
     Ok(outcome.binary)
 }
 
@@ -198,6 +225,15 @@ fn made_of(dep_info: &str) -> impl Iterator<Item = PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_that_is_stopped_with_us_is_no_failure_of_the_source() {
+        let stopped = refuse_stopped(ExitStatus::from_raw(2)).unwrap_err();
+        assert!(stopped.is::<Stopped>());
+        for other in [0, 9, 101 << 8] {
+            assert!(refuse_stopped(ExitStatus::from_raw(other)).is_ok(), "{other}");
+        }
+    }
 
     #[test]
     fn dep_info_names_files_with_blanks() {

@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use super::assemble::labels;
+use super::build::refuse_stopped;
 use super::layer::{Layer, compress};
 use super::oci::{Blob, CONFIG, Image};
 use super::{BuildProgress, Engine, Platform, Source, cargo, last_commit};
@@ -95,7 +96,9 @@ async fn follow(mut command: Command, progress: &dyn Fn(BuildProgress)) -> Resul
         }
     };
     futures::try_join!(lines(stdout, &hear), lines(stderr, &hear))?;
-    if !engine.wait().await?.success() {
+    let ended = engine.wait().await?;
+    refuse_stopped(ended)?;
+    if !ended.success() {
         bail!("`{name}` failed:\n{}", Vec::from(said.into_inner()).join("\n"));
     }
     Ok(())

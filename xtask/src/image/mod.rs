@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 
 pub(crate) use assemble::{Contents, assemble};
-pub(crate) use build::{BuildProgress, build};
+pub(crate) use build::{BuildProgress, Stopped, build};
 pub(crate) use builder::{Builder, BuilderKind, Engine, Linkage, choose, reason};
 pub(crate) use commit::{Commit, head, last_commit};
 pub(crate) use fingerprint::fingerprint;

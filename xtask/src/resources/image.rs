@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier};
 use base64::Engine as _;
@@ -21,9 +21,9 @@ use super::{Repository, repository};
 use crate::aws::{Aws, Door, Meter, read, wrote};
 use crate::graph::{Key, Node};
 use crate::image::push::{self, PushProgress, Registry, find, move_tag, push};
-use crate::image::{self, BuildProgress, Builder, Digest, Platform, Source};
+use crate::image::{self, BuildProgress, Builder, Digest, Platform, Source, Stopped};
 use crate::report::Known;
-use crate::resource::{Cx, Resource, Seen, SeenBy, State};
+use crate::resource::{Busy, Cx, Resource, Seen, SeenBy, State};
 
 /// An image under the tag that its source's fingerprint gives.
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ pub(crate) struct Image {
 pub(crate) struct ImageSource {
     source: Source,
     from: From,
-    made: OnceCell<image::Image>,
+    made: OnceCell<Result<image::Image, Unmade>>,
 }
 
 enum From {
@@ -159,7 +159,7 @@ impl ImageSource {
     #[cfg(test)]
     pub(super) fn ready(source: Source, image: image::Image) -> Self {
         let from = From::Program(PathBuf::new());
-        Self { source, from, made: OnceCell::new_with(Some(image)) }
+        Self { source, from, made: OnceCell::new_with(Some(Ok(image))) }
     }
 
     /// The image, made if nobody has yet: a caller may begin before there is a repository.
@@ -168,7 +168,22 @@ impl ImageSource {
             From::Builder(builder, _) => image::make(&self.source, builder, progress).await,
             From::Program(program) => image::of_program(&self.source, program).await,
         };
-        self.made.get_or_try_init(make).await
+        let made = self.made.get_or_init(async || make().await.map_err(Unmade)).await;
+        made.as_ref().map_err(Unmade::again)
+    }
+}
+
+/// Why there is no image, for everybody who asks: it is not built again to fail again.
+struct Unmade(Error);
+
+impl Unmade {
+    fn again(&self) -> Error {
+        let why = format!("{:#}", self.0);
+        match self.0.is::<Stopped>() {
+            // With the builder, we were stopped.
+            true => Busy(why).into(),
+            false => anyhow!(why),
+        }
     }
 }
 

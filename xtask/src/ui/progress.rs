@@ -56,6 +56,11 @@ impl<'u> Progress<'u> {
         meter::above(self.ui, &self.bars, &self.overall)
     }
 
+    /// Says something above the live lines.
+    pub(crate) fn say(&self, said: &str) {
+        self.overall.suspend(|| self.ui.say(said));
+    }
+
     /// Ends the live lines.
     pub(crate) fn finish(&self) {
         self.lines.borrow_mut().drain().for_each(|(_, bar)| bar.finish_and_clear());

@@ -126,11 +126,14 @@ pub(crate) fn done(done: &Done) -> String {
     let lines = remedies(done).iter().fold(lines, |lines, remedy| lines + "\n\n" + remedy);
     let did = done.count(|o| matches!(o, Outcome::Did(_)));
     let same = done.count(|o| matches!(o, Outcome::Same | Outcome::Absent));
-    let kept = match done.count(|o| matches!(o, Outcome::Kept(_))) {
+    let also = |count: usize, what: &str| match count {
         0 => String::new(),
-        kept => format!(", {kept} kept"),
+        count => format!(", {count} {what}"),
     };
-    let end = format!("{did} done, {same} as they were{kept}");
+    let kept = also(done.count(|o| matches!(o, Outcome::Kept(_))), "kept");
+    let ahead =
+        also(done.count(|o| matches!(o, Outcome::Interrupted(None))), "interrupted before they began");
+    let end = format!("{did} done, {same} as they were{kept}{ahead}");
     if lines.is_empty() { end } else { format!("{lines}\n\n{end}") }
 }
 
@@ -176,7 +179,7 @@ fn ended(line: &Line<Outcome>) -> Option<String> {
         Outcome::NotVisible(why) => format!("not visible to you: {why}"),
         Outcome::Failed(failure) => format!("failed to {failure}"),
         Outcome::Skipped(cause) => format!("not reached, because of {cause}"),
-        Outcome::Interrupted(None) => "interrupted before it began".to_owned(),
+        Outcome::Interrupted(None) => return None,
         Outcome::Interrupted(Some(act)) => format!("interrupted after `{}` was asked", act.verb()),
     };
     Some(format!("  {}: {note}", line.label))
@@ -192,10 +195,11 @@ pub(crate) fn outcome(outcome: &Outcome) -> Option<String> {
         Outcome::Did(Act::Delete) => "deleted".to_owned(),
         Outcome::Failed(failure) => format!("failed to {failure}"),
         Outcome::Same | Outcome::Absent | Outcome::Kept(_) | Outcome::Skipped(_) => return None,
+        Outcome::Interrupted(None) => return None,
         Outcome::Foreign => "not ours, left alone".to_owned(),
         Outcome::Replace(_) => "needs a new one".to_owned(),
         Outcome::NotVisible(why) => format!("not visible to you: {why}"),
-        Outcome::Interrupted(_) => "interrupted".to_owned(),
+        Outcome::Interrupted(Some(_)) => "interrupted".to_owned(),
     })
 }
 
