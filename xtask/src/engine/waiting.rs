@@ -30,6 +30,9 @@ const AGAIN: Duration = Duration::from_secs(60);
 impl<W> Walk<'_, W> {
     /// Lets the world go on for a while, unless patience is at its end.
     pub(super) async fn wait(&self, turn: &mut Turn<'_>, why: String) -> Result<(), Outcome> {
+        if self.options.stop.is_stopped() {
+            return Err(turn.interrupted());
+        }
         let waited = turn.waiting.elapsed();
         let patience = self.object(turn.node).patience().mul_f64(self.options.patience);
         if waited >= patience {
