@@ -29,14 +29,18 @@ async fn a_stage_gets_its_account_later_and_leaves_again_when_it_is_told_to() {
     plan.says("No longer in foothold.toml").says("- service ListServices").says("Account test");
     world.xtask(&["status"]).await.good().says("No longer in foothold.toml");
     let (second, requests) = world.requests_of(world.xtask(&["bootstrap", "--yes"])).await;
-    second.good();
+    let second =
+        second.good().says("No longer in foothold.toml; `cargo xtask teardown --orphans` deletes it");
+    second.says("- service ListServices").says("until then it costs about 34 USD a month:");
     assert_eq!(writes_of(&requests), [] as [&str; 0]);
     assert_eq!(get(&test).await.0, 200);
 
     let unsure = world.xtask(&["teardown", "--orphans", "--yes"]).await;
     assert_eq!(unsure.status, 1);
     unsure.says("pass --confirm ListServices");
-    world.xtask(&["teardown", "--orphans", "--confirm", "ListServices"]).await.good();
+    let gone = world.xtask(&["teardown", "--orphans", "--confirm", "ListServices"]).await.good();
+    let gone = gone.says("Nothing that foothold.toml no longer declares is left but\n  account `test`: ");
+    assert!(!gone.stderr.contains("accounts but"), "{}", gone.stderr);
     assert_ne!(get(&test).await.0, 200);
     assert_eq!(get(&dev).await.0, 200);
     let plan = world.xtask(&["plan", "--check"]).await.good();
