@@ -63,6 +63,11 @@ impl Reach {
     pub(crate) fn new(profile: Option<String>, region: &str) -> Self {
         Self { profile, region: region.to_owned(), ..Self::default() }
     }
+
+    /// The same, by which nobody is asked to sign in again.
+    pub(crate) fn asking_nobody(self) -> Self {
+        Self { sso: self.sso.map(|sso| Sso { again: None, ..sso }), ..self }
+    }
 }
 
 /// Hears how far long work has come: what it is, how much is done, and of how much (0: nobody knows).

@@ -49,11 +49,12 @@ fn part<'a>(object: &'a serde_json::Map<String, Value>, key: &str) -> &'a Value 
     object.get(key).unwrap_or(&Value::Null)
 }
 
-/// How a file of that name changes, line by line; empty where it does not.
+/// How a file of that name changes, line by line; empty where it does not. What stays may be somebody else's: nothing
+/// is shown around a change.
 pub(crate) fn unified(name: &str, before: &str, after: &str) -> String {
     similar::TextDiff::from_lines(before, after)
         .unified_diff()
-        .context_radius(2)
+        .context_radius(0)
         .header(name, name)
         .to_string()
 }

@@ -44,3 +44,9 @@ pub(crate) fn monthly(plan: &Plan) -> f64 {
     let wanted = plan.lines.iter().filter(|line| line.wanted && counts(&line.result));
     wanted.map(|line| figures(line.label.kind).1).sum()
 }
+
+/// US dollars a month of everything that is there and is to go.
+pub(crate) fn monthly_until_deleted(plan: &Plan) -> f64 {
+    let there = plan.lines.iter().filter(|line| matches!(line.result, Judgement::Delete));
+    there.map(|line| figures(line.label.kind).1).sum()
+}

@@ -114,8 +114,7 @@ impl<'u> Project<'u> {
     /// AWS as the person reaches it: by what they have signed in to, and by credentials of the management account
     /// that `foothold.toml` names.
     pub(crate) async fn connect(&mut self) -> Result<Aws> {
-        self.reach.management = self.config.management.account_id.clone();
-        self.reach.sso = self.sso();
+        self.reach = self.where_to_look();
         let aws = Aws::connect(&self.reach).await?;
         if let Some(told) = aws.ahead.told() {
             self.ui.say(told);
@@ -132,6 +131,11 @@ impl<'u> Project<'u> {
             self.remember_management(&caller.account)?;
         }
         Ok(aws)
+    }
+
+    /// Where the person is looked for: in what `foothold.toml` says, too.
+    pub(crate) fn where_to_look(&self) -> Reach {
+        Reach { management: self.config.management.account_id.clone(), sso: self.sso(), ..self.reach.clone() }
     }
 
     fn remember_management(&mut self, id: &str) -> Result<()> {

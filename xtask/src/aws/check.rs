@@ -10,7 +10,8 @@ use crate::resources::identity_center::{console, instance};
 /// Everything that can be asked without changing anything.
 pub(crate) async fn all(aws: &Aws, config: &Config) -> Vec<Finding> {
     let mut findings = vec![credentials(aws), clock(aws), management(aws, config), region(config)];
-    if config.organization {
+    // Where nobody acts in the management account, nothing can be asked of it.
+    if config.organization && aws.manages() {
         findings.push(organization(aws).await);
         findings.push(accounts(aws, config).await);
         findings.push(identity_center(aws, config).await);
@@ -38,16 +39,19 @@ fn clock(aws: &Aws) -> Finding {
     Finding::good("clock", aws.ahead.told().unwrap_or_else(|| "as AWS's".to_owned()))
 }
 
+/// Credentials of another account than the one in foothold.toml are refused before anything is looked at.
 fn management(aws: &Aws, config: &Config) -> Finding {
-    let found = &aws.caller.account;
-    match config.management.account_id.as_deref() {
-        Some(id) if id != found => Finding::bad(
-            "management account",
+    let what = "management account";
+    match (aws.manages(), config.management.account_id.as_deref()) {
+        (true, _) => Finding::good(what, &aws.caller.account),
+        (false, id) => Finding::bad(
+            what,
             format!(
-                "these credentials are of {found}, and foothold.toml says {id}: choose a profile with --profile"
+                "your sign-in has no access to {}: a bootstrap needs its credentials (--profile); what your \
+                 accounts allow goes without",
+                id.unwrap_or("it, which foothold.toml does not name")
             ),
         ),
-        _ => Finding::good("management account", found),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use anyhow::Result;
+use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -135,6 +136,15 @@ where
             false,
         );
     }
+    if let Some(error) = within::<ImdsError>(&error) {
+        let why = causes(error);
+        return without(
+            format!(
+                "there are no credentials, neither in the environment nor in a profile, nor of the machine ({why})"
+            ),
+            false,
+        );
+    }
     // Why STS refused the role that the call was to be made with: deep inside of a call that was never sent.
     let refused = within::<AssumeRoleError>(&error);
     let said: &dyn ProvideErrorMetadata = refused.map_or(&error, |refused| refused);
@@ -168,11 +178,20 @@ fn call<E>() -> String {
 /// What an error says and what is behind it. Never what AWS answered as it is: that may be a secret.
 pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut said: Vec<String> = std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .filter(|said| !["service error", "unhandled error"].contains(&said.as_str()))
+        .map(|error| undebugged(&error.to_string()).trim_end_matches('.').to_owned())
+        .filter(|said| !["", "service error", "unhandled error"].contains(&said.as_str()))
         .collect();
     said.dedup();
     said.join(": ")
+}
+
+/// A sentence without the structs that the SDK puts into some, answers among them.
+fn undebugged(said: &str) -> &str {
+    let structs = said.match_indices(" { ").filter_map(|(at, _)| {
+        let word = said[..at].rfind(char::is_whitespace).map_or(0, |space| space + 1);
+        said[word..at].starts_with(char::is_uppercase).then_some(word)
+    });
+    structs.min().map_or(said, |start| said[..start].trim_end())
 }
 
 /// Why no answer came: from where the request was going, if it was sent at all.

@@ -64,13 +64,17 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     if let Some(Judgement::Create | Judgement::After(_)) = plan.of(&declared.center.account) {
         refuse_another_name(&project, &aws, arguments.beside.as_deref()).await?;
     }
+    let mut left = String::new();
     if arguments.prune {
         let orphans = orphans::find(&aws, &project.config, &declared.center, &plan, since).await?;
         orphans.retire(&mut e, &declaration);
         plan = project.look(&e, &aws, &arguments.adopt).await?;
+    } else {
+        let orphaned = project.orphaned(&aws, &declaration, &declared.center, &plan, since).await;
+        left = told_of_orphans(orphaned);
     }
     let machine = project.about_this_machine(&declaration, Some(&declared), &plan);
-    ui.say(text::plan(&plan, ui.verbose) + &machine + &project.about(declaration.identity_center));
+    ui.say(text::plan(&plan, ui.verbose) + &left + &machine + &project.about(declaration.identity_center));
     groups_are_there(&plan, &declared)?;
     region_is_on(&project.config, &plan)?;
     if project.stop.is_stopped() {
@@ -118,6 +122,14 @@ fn again(project: &Project, status: u8) -> String {
     let sandbox = if project.common.sandbox { " --sandbox" } else { "" };
     let when = if status == INTERRUPTED { "" } else { " when that is mended" };
     format!("\nRun `cargo xtask bootstrap{sandbox}` again{when}: it goes on from what is there.")
+}
+
+/// What is still there and no longer declared is told: it is no reason to stop, nor is that it cannot be seen.
+fn told_of_orphans(found: Result<Option<Plan>>) -> String {
+    match found {
+        Ok(found) => text::orphaned(found.as_ref()),
+        Err(error) => format!("\n\nWhat is no longer in {FILE} and still there cannot be seen: {error:#}"),
+    }
 }
 
 /// A group that never comes is known before anything is done.

@@ -9,7 +9,7 @@ use crate::Common;
 use crate::aws::{Aws, check};
 use crate::image::{BuilderKind, Host, Platform, choose};
 use crate::project::Project;
-use crate::ui::Ui;
+use crate::ui::{Ui, text};
 
 /// Tell what would stop a bootstrap, each with its remedy. Reads only.
 #[derive(Args)]
@@ -73,12 +73,12 @@ async fn tools(builder: Option<BuilderKind>, platform: Platform) -> Finding {
 }
 
 async fn cloud(project: &Project<'_>) -> Vec<Finding> {
-    match Aws::connect(&project.reach).await {
+    match Aws::connect(&project.where_to_look().asking_nobody()).await {
         Ok(aws) => check::all(&aws, &project.config).await,
-        Err(error) => vec![Finding::bad(
-            "credentials",
-            format!("{error:#}: sign in, or choose a profile with --profile"),
-        )],
+        Err(error) => {
+            let remedy = text::remedy(&error).map(|remedy| format!(": {remedy}")).unwrap_or_default();
+            vec![Finding::bad("credentials", format!("{error:#}{remedy}"))]
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask teardown`
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -8,12 +9,12 @@ use tokio::time::Instant;
 
 use crate::Common;
 use crate::aws::Aws;
-use crate::config::Stage;
+use crate::config::{FILE, Stage};
 use crate::environment::{self, Declaration, declare};
 use crate::graph::Environment;
 use crate::orphans;
 use crate::project::Project;
-use crate::report::{DONE, Plan};
+use crate::report::{DONE, Judgement, Line, Plan};
 use crate::ui::{Ui, text};
 
 /// Delete what bootstrap made, all of it or one stage, and prove what is left.
@@ -39,7 +40,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let plan = project.look(&e, &aws, &[]).await?;
     ui.say(text::plan(&plan, ui.verbose) + &project.about_this_machine(&declaration, None, &plan));
     if plan.is_settled() {
-        ui.say(left(&project, &plan));
+        ui.say(left(&project, &plan, arguments.orphans));
         return Ok(ExitCode::from(plan.exit_status(false)));
     }
     if !confirmed(&project, arguments.orphans)? {
@@ -48,7 +49,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     let done = project.reconcile(&e, &aws, &[]).await?;
     let status = project.end(&done);
-    look_again(&project, &aws, &e).await?;
+    look_again(&project, &aws, &e, arguments.orphans).await?;
     if done.exit_status() != DONE {
         project.ui.say("\nRun the same command again when that is mended: it goes on from what is left.");
     }
@@ -97,27 +98,39 @@ fn confirmed(project: &Project, orphans: bool) -> Result<bool> {
 }
 
 /// Ends by looking again.
-async fn look_again(project: &Project<'_>, aws: &Aws, e: &Environment<Aws>) -> Result<()> {
+async fn look_again(project: &Project<'_>, aws: &Aws, e: &Environment<Aws>, orphans: bool) -> Result<()> {
     if !project.stop.is_stopped() {
         let plan = project.look(e, aws, &[]).await?;
-        project.ui.say(left(project, &plan));
+        project.ui.say(left(project, &plan, orphans));
     }
     Ok(())
 }
 
-/// What is left of the project, and why.
-fn left(project: &Project, plan: &Plan) -> String {
-    use crate::report::Judgement::{Absent, Same};
-    let rest: Vec<_> =
-        plan.lines.iter().filter(|l| !l.wanted && !matches!(l.result, Absent | Same)).collect();
-    let accounts = project.config.accounts().count();
-    let of = match &project.common.stage {
-        Some(stage) => format!("stage {stage} of {}", project.config.name),
-        None => project.config.name.clone(),
+/// What is left of what was to go, and why.
+fn left(project: &Project, plan: &Plan, only_orphans: bool) -> String {
+    let name = &project.config.name;
+    let nothing = match &project.common.stage {
+        Some(stage) => format!("Nothing of stage {stage} of {name} is left"),
+        None if only_orphans => format!("Nothing that {FILE} no longer declares is left"),
+        None => format!("Nothing of {name} is left{}", within(plan)),
     };
-    if rest.is_empty() {
-        return format!("\nNothing of {of} is left in {accounts} accounts.");
+    let rest =
+        plan.lines.iter().filter(|l| !l.wanted && !matches!(l.result, Judgement::Absent | Judgement::Same));
+    let rest: Vec<_> = rest.map(|line| format!("  {}", text::left(line))).collect();
+    match rest.is_empty() {
+        true => format!("\n{nothing}."),
+        false => format!("\n{nothing} but\n{}", rest.join("\n")),
     }
-    let lines = rest.iter().map(|line| format!("  {}", text::left(line))).collect::<Vec<_>>().join("\n");
-    format!("\nNothing of {of} is left in {accounts} accounts but\n{lines}")
+}
+
+/// How many of the accounts that were looked into are there.
+fn within(plan: &Plan) -> String {
+    let there =
+        |line: &&Line<Judgement>| line.label.kind == "account" && !matches!(line.result, Judgement::Absent);
+    let accounts: BTreeSet<_> = plan.lines.iter().filter(there).map(|line| &line.label.name).collect();
+    match accounts.len() {
+        0 => String::new(),
+        1 => " in 1 account".to_owned(),
+        n => format!(" in {n} accounts"),
+    }
 }

@@ -35,11 +35,12 @@ impl<'p> Rewrite<'p> {
         self.gone.iter().for_each(|name| text.take(name, self.project));
     }
 
-    /// How a file that says `before` changes, line by line; empty where it does not.
+    /// How a file that says `before` changes, line by line and without secrets; empty where it does not.
     pub(crate) fn difference(&self, file: &Path, before: &str) -> Result<String> {
         let mut text = Text::parse(before)?;
+        let before = text.shown(self.project);
         self.apply(&mut text);
-        Ok(unified(&file.display().to_string(), before, &text.to_string()))
+        Ok(unified(&file.display().to_string(), &before, &text.shown(self.project)))
     }
 }
 

@@ -230,3 +230,32 @@ fn on_a_full_disk_the_file_is_what_it_was() {
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
 }
+
+/// Without a line end, the last line changes by what comes after it.
+#[test]
+fn what_is_shown_has_no_secret_of_somebody_elses_nor_one_that_they_put_into_ours() {
+    let theirs = "[profile a]\nregion = eu-west-1\naws_access_key_id = AKIA\naws_secret_access_key = hidden";
+    let ours = Settings::from([("role_arn".to_owned(), "arn".to_owned())]);
+    let shown = |before: &str, sections: &[&str], gone: &[&str]| {
+        let sections = sections.iter().map(|name| (profile(name), ours.clone()));
+        let gone = gone.iter().map(|name| profile(name)).collect();
+        let rewrite = Rewrite::of(&Text::parse(before).unwrap(), "Shop", sections, gone);
+        let mut after = Text::parse(before).unwrap();
+        rewrite.apply(&mut after);
+        (rewrite.difference(Path::new("config"), before).unwrap(), after.to_string())
+    };
+    let (added, text) = shown(theirs, &["dev"], &[]);
+    assert_eq!(
+        added,
+        "--- config\n+++ config\n@@ -4,0 +5,4 @@\n+\n+[profile dev]\n+# managed by cargo xtask: Shop\n+role_arn = arn\n"
+    );
+    let text =
+        text + "\naws_secret_access_key = hidden\n  hidden, too\nhiddenAsIs==\n# hidden\ncolor = hidden";
+    let (removed, back) = shown(&text, &[], &["dev"]);
+    assert_eq!(
+        removed,
+        "--- config\n+++ config\n@@ -5,9 +4,0 @@\n-\n-[profile dev]\n-# managed by cargo xtask: Shop\n-role_arn = \
+         arn\n-aws_secret_access_key = …\n-…\n-…\n-…\n-color = …\n"
+    );
+    assert_eq!(back, theirs);
+}

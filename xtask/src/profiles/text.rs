@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use anyhow::{Result, bail};
 
-use super::Settings;
+use super::{Settings, keys_of};
 
 /// A config file. Displayed, it is the file again.
 pub(crate) struct Text {
@@ -58,6 +58,17 @@ impl Text {
     pub(crate) fn sections_of(&self, project: &str) -> Vec<String> {
         let names = self.lines.iter().filter_map(|line| header(line));
         names.filter(|name| self.section(name).is_some_and(|section| section.is_of(project))).collect()
+    }
+
+    /// The file as it may be shown: of what we did not write, only the names of settings, since a value may be a secret.
+    pub(crate) fn shown(&self, project: &str) -> String {
+        let mut ours = vec![None; self.lines.len()];
+        for name in self.sections_of(project) {
+            if let Some(section) = self.section(&name) {
+                ours[section.range()].fill(Some(keys_of(&name)));
+            }
+        }
+        self.lines.iter().zip(ours).map(|(line, keys)| show(line, keys) + "\n").collect()
     }
 
     /// Gives a section these settings: `None` takes one away, and those that are not named stay.
@@ -192,6 +203,20 @@ fn content(line: &str) -> &str {
 /// Whether a line says nothing: empty, or a comment of somebody's. Our own comment is of the section it stands in.
 fn idle(line: &str) -> bool {
     line.trim().is_empty() || line.starts_with(['#', ';']) && !line.starts_with(MARK)
+}
+
+/// A line as it may be shown, in a section of ours with these settings or in somebody else's. A name of other letters
+/// than settings have may be the secret itself.
+fn show(line: &str, ours: Option<&[&str]>) -> String {
+    let name = |key: &str| key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let set = |keys: &[&str], key: &str| keys.iter().any(|ours| ours.eq_ignore_ascii_case(key));
+    match (ours, setting(line)) {
+        (Some(keys), Some((key, value))) if set(keys, key) => format!("{key} = {value}"),
+        (_, Some((key, _))) if name(key) => format!("{key} = …"),
+        (Some(_), _) if header(line).is_some() || line.starts_with(MARK) => content(line).to_owned(),
+        _ if line.trim().is_empty() => String::new(),
+        _ => "…".to_owned(),
+    }
 }
 
 /// The name in a section's header, with single spaces and without quotes.

@@ -34,8 +34,14 @@ pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
 /// What `foothold.toml` no longer declares and is still there, as an end of a plan.
 pub(crate) fn orphaned(found: Option<&Plan>) -> String {
     found.map_or_else(String::new, |found| {
-        let list = plan(found, false);
-        format!("\n\nNo longer in foothold.toml; `cargo xtask teardown --orphans` deletes it:\n\n{list}")
+        let (list, costs) = (plan(found, false), estimate::monthly_until_deleted(found));
+        let costs = match costs >= 1.0 {
+            true => format!(", and until then it costs about {costs:.0} USD a month"),
+            false => String::new(),
+        };
+        format!(
+            "\n\nNo longer in foothold.toml; `cargo xtask teardown --orphans` deletes it{costs}:\n\n{list}"
+        )
     })
 }
 

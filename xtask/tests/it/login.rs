@@ -189,6 +189,19 @@ async fn by_browser_or_code_and_then_dev_is_reached_and_production_is_not() {
     nobody.says(": there are no credentials, neither in the environment nor in a profile\n");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_finds_who_has_signed_in_and_nothing_else() {
+    let story = Story::begin().await;
+    story.ada.login(&[], ada_allows).await.good();
+    let file = story.ada.workspace.join("foothold.toml");
+    let before = std::fs::read(&file).expect("foothold.toml");
+    let doctor = story.ada.xtask(&["doctor"]).await;
+    assert_eq!(doctor.status, 1, "{doctor:?}");
+    let doctor = doctor.says(&format!("ok  credentials          {}", story.start_url));
+    doctor.says("NO  management account   your sign-in has no access to ");
+    assert_eq!(std::fs::read(&file).expect("foothold.toml"), before);
+}
+
 /// Stands for the system's browser: says what it was asked to open.
 const BROWSER: &str = "#!/bin/sh\nprintf %s \"$1\" >\"$HOME/opened\"\n";
 

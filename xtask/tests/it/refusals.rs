@@ -158,6 +158,13 @@ async fn the_doctor_looks_around_before_there_is_anything_and_writes_nothing() {
     let ill = world.xtask_as(&["doctor"], &root.access_key_id, &root.secret_access_key).await;
     assert_eq!(ill.status, 1);
     ill.says("NO  credentials").says("Create user");
+
+    let elsewhere = FOOTHOLD.to_owned() + "\n[management]\naccount_id = \"222222222222\"\n";
+    world.write("foothold.toml", &elsewhere);
+    let (wrong, requests) = world.requests_of(world.xtask(&["doctor"])).await;
+    wrong.says("NO  credentials").says("foothold.toml says that the management account is 222222222222");
+    assert_eq!(requests.len(), 1, "nothing else is asked of an account that is not meant");
+    assert_eq!(world.read("foothold.toml"), elsewhere);
 }
 
 /// Whoever cannot bootstrap learns why, and nothing has been written.

@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex};
 /// How every password of a registry begins, by itself and as it goes over the wire.
 const PASSWORDS: [&str; 2] = ["eyJjYWxsZXIi", "QVdTOmV5SmpZV3hzWlhJ"];
 
+/// A key that somebody keeps in the shared config file.
+const THEIRS: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
+
 /// The keys and tokens that exist.
 fn keys_and_tokens(world: &World) -> Vec<String> {
     let world = world.sandbox.world();
@@ -101,6 +104,7 @@ async fn what_a_person_signs_in_with_is_in_the_cache_of_the_sdks_and_nowhere_els
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_said_or_written_whatever_is_asked_and_whatever_fails() {
     let world = world::start().await;
+    world.write("aws-config", &format!("[profile a]\naws_secret_access_key = {THEIRS}"));
     let mut texts = Vec::new();
     let mut run = async |arguments: &[&str]| {
         let mut command = world.admins(arguments);
@@ -161,9 +165,11 @@ async fn no_secret_is_said_or_written_whatever_is_asked_and_whatever_fails() {
     let given = world.xtask(&["bootstrap", "--yes"]).await.good();
     assert_eq!(found(&keys_and_tokens(&world), &given.stdout), [""; 0]);
     let given = world.xtask(&["env", "--stage", "development"]).await.good();
-    let secrets = keys_and_tokens(&world);
+    let mut secrets = keys_and_tokens(&world);
     assert_eq!(found(&secrets, &given.stdout).len(), 2, "a key and a token");
 
+    assert!(world.read("aws-config").contains(THEIRS));
+    secrets.push(THEIRS.to_owned());
     files(world.home(), &mut texts);
     assert!(secrets.len() > 20 && texts.len() > 20, "{} secrets, {} texts", secrets.len(), texts.len());
     for expected in
@@ -171,7 +177,8 @@ async fn no_secret_is_said_or_written_whatever_is_asked_and_whatever_fails() {
     {
         assert!(texts.iter().any(|(_, text)| text.contains(expected)), "{expected}");
     }
-    for (name, text) in &texts {
+    let keeps_theirs = |name: &str| name.contains("/aws-config");
+    for (name, text) in texts.iter().filter(|(name, _)| !keeps_theirs(name)) {
         assert_eq!(found(&secrets, text), [""; 0], "in {name}");
     }
 }

@@ -29,14 +29,18 @@ async fn a_stage_gets_its_account_later_and_leaves_again_when_it_is_told_to() {
     plan.says("No longer in foothold.toml").says("- service ListServices").says("Account test");
     world.xtask(&["status"]).await.good().says("No longer in foothold.toml");
     let (second, requests) = world.requests_of(world.xtask(&["bootstrap", "--yes"])).await;
-    second.good();
+    let second =
+        second.good().says("No longer in foothold.toml; `cargo xtask teardown --orphans` deletes it");
+    second.says("- service ListServices").says("until then it costs about 34 USD a month:");
     assert_eq!(writes_of(&requests), [] as [&str; 0]);
     assert_eq!(get(&test).await.0, 200);
 
     let unsure = world.xtask(&["teardown", "--orphans", "--yes"]).await;
     assert_eq!(unsure.status, 1);
     unsure.says("pass --confirm ListServices");
-    world.xtask(&["teardown", "--orphans", "--confirm", "ListServices"]).await.good();
+    let gone = world.xtask(&["teardown", "--orphans", "--confirm", "ListServices"]).await.good();
+    let gone = gone.says("Nothing that foothold.toml no longer declares is left but\n  account `test`: ");
+    assert!(!gone.stderr.contains("accounts but"), "{}", gone.stderr);
     assert_ne!(get(&test).await.0, 200);
     assert_eq!(get(&dev).await.0, 200);
     let plan = world.xtask(&["plan", "--check"]).await.good();
@@ -44,6 +48,12 @@ async fn a_stage_gets_its_account_later_and_leaves_again_when_it_is_told_to() {
     let left = aws_sdk_iam::Client::new(&Hand::of(&world).await.within("listservices-test").await);
     let left = left.list_roles().path_prefix("/foothold/").send().await.expect("a list");
     assert!(left.roles().is_empty(), "{left:?}");
+    // What left the file has left an account, in which something could be left, too.
+    world
+        .xtask(&["teardown", "--yes"])
+        .await
+        .good()
+        .says("Nothing of ListServices is left in 3 accounts but");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +82,7 @@ async fn one_stage_is_torn_down_and_the_rest_is_not_touched() {
     let request = logs.put_retention_policy().log_group_name("/foothold/ListServices/development");
     request.retention_in_days(1).send().await.expect("a drift");
     let (gone, requests) = world.requests_of(world.xtask(&["teardown", "--stage", "testing", "--yes"])).await;
-    gone.good().says("Nothing of stage testing of ListServices is left");
+    gone.good().says("Nothing of stage testing of ListServices is left but\n");
     let other: Vec<&str> = writes_of(&requests)
         .into_iter()
         .filter(|it| !["Delete", "Detach", "BatchDelete"].iter().any(|verb| it.starts_with(verb)))

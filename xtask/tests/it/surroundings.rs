@@ -194,3 +194,50 @@ async fn an_aws_that_has_only_ipv6_is_reached() {
     command.env("AWS_ENDPOINT_URL", &endpoint);
     ended(command).await.good().says("ListServices runs.");
 }
+
+/// Answers every request but the one for a token like a machine whose metadata is closed.
+async fn closed_metadata(token: &'static str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut request = vec![0; 4096];
+            let length = client.read(&mut request).await.unwrap_or(0);
+            let answer = match request[..length].starts_with(b"PUT") {
+                true => token,
+                false => "HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 6\r\n\r\nhidden",
+            };
+            client.write_all(answer.as_bytes()).await.ok();
+        }
+    });
+    endpoint
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_credentials_one_short_line_says_so_and_what_to_do() {
+    let world = world::start().await;
+    let said = async |arguments: &[&str], name: &str, value: &str| {
+        let mut command = world.admins(arguments);
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").env(name, value);
+        let ended = ended(command).await;
+        assert_eq!(ended.status, 1, "{ended:?}");
+        let ended = ended.says("there are no credentials, neither in the environment nor in a profile");
+        let both = ended.stdout + &ended.stderr;
+        let line = both.lines().find(|line| line.contains("no credentials")).expect("a line").to_owned();
+        assert_eq!(line.matches("--profile").count(), 1, "{line}");
+        assert!(line.len() < 400 && !line.contains('{') && !both.contains("hidden"), "{both}");
+        line
+    };
+    let given = "HTTP/1.1 200 OK\r\nconnection: close\r\nx-aws-ec2-metadata-token-ttl-seconds: 60\r\n\
+                 content-length: 1\r\n\r\nt";
+    let refused = "HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    for arguments in [&["doctor"][..], &["bootstrap", "--yes"]] {
+        said(arguments, "AWS_EC2_METADATA_DISABLED", "true").await;
+        for (token, why) in [(given, "(code: 403)"), (refused, "IMDS is disabled")] {
+            let endpoint = closed_metadata(token).await;
+            let line = said(arguments, "AWS_EC2_METADATA_SERVICE_ENDPOINT", &endpoint).await;
+            assert!(line.contains(why), "{line}");
+        }
+    }
+}
