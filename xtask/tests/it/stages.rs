@@ -2,6 +2,7 @@
 
 use crate::hand::Hand;
 use crate::world::{self, FOOTHOLD, get, writes_of};
+use sandbox::services::identity;
 
 const TESTING: &str = "[[stage]]\nname = \"testing\"\n";
 
@@ -44,6 +45,39 @@ async fn a_stage_gets_its_account_later_and_leaves_again_when_it_is_told_to() {
     let left = aws_sdk_iam::Client::new(&Hand::of(&world).await.within("listservices-test").await);
     let left = left.list_roles().path_prefix("/foothold/").send().await.expect("a list");
     assert!(left.roles().is_empty(), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_gives_its_account_back_keeps_its_configuration() {
+    let world = world::start().await;
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    identity::switch(&mut world.sandbox.world(), true);
+    let with_account = FOOTHOLD.replace(TESTING, &format!("{TESTING}account = \"test\"\n"));
+    for end in [&["teardown", "--orphans"][..], &["bootstrap", "--prune", "--yes"]] {
+        world.write("foothold.toml", &with_account);
+        world.xtask(&["bootstrap", "--yes"]).await.good();
+        world.write("foothold.toml", FOOTHOLD);
+        let before = world.snapshot()["appconfig"].clone();
+
+        let plan = world.xtask(&["plan"]).await.good().stdout;
+        let (_, orphans) = plan.split_once("No longer in foothold.toml").expect("orphans");
+        for gone in ["- service ListServices", "- role AppConfigListServicesAccessRole-testing"] {
+            assert!(orphans.contains(gone), "{orphans}");
+        }
+        for kept in ["environment testing", "configuration first", "config-testing", "config-development"] {
+            assert!(!orphans.contains(kept), "{orphans}");
+        }
+
+        world.xtask(&[end, &["--confirm", "ListServices"]].concat()).await.good();
+        assert_eq!(world.snapshot()["appconfig"], before);
+        world.xtask(&["config", "history", "--stage", "testing"]).await.good().says("complete");
+        world.xtask(&["plan", "--check"]).await.good();
+    }
+    // With everything else it goes, too.
+    world.write("foothold.toml", &with_account);
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    world.write("foothold.toml", FOOTHOLD);
+    world.xtask(&["teardown", "--yes"]).await.good().says("Nothing of ListServices is left");
 }
 
 #[tokio::test(flavor = "multi_thread")]
