@@ -119,6 +119,24 @@ async fn one_stage_is_torn_down_and_the_rest_is_not_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_protected_stage_without_an_account_asks_for_its_name_too() {
+    let world = world::start().await;
+    let production = "[[stage]]\nname = \"production\"\nprotected = true\n";
+    world.write("foothold.toml", &FOOTHOLD.replace("account = \"dev\"\n", production));
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    for (teardown, name) in [
+        (&["teardown", "--stage", "production", "--yes"][..], "production"),
+        (&["teardown", "--yes"], "ListServices"),
+    ] {
+        let (refused, requests) = world.requests_of(world.xtask(teardown)).await;
+        assert_eq!(refused.status, 1, "{refused:?}");
+        refused.says(&format!("pass --confirm {name}"));
+        assert_eq!(writes_of(&requests), [] as [&str; 0]);
+        world.xtask(&[teardown, &["--confirm", name]].concat()).await.good();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn accounts_that_exist_are_used_and_stay_as_they_are() {
     let world = world::start().await;
     let hand = Hand::of(&world).await;
