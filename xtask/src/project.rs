@@ -79,6 +79,7 @@ impl<'u> Project<'u> {
         }
         let new = !workspace.foothold.exists();
         let config = read(&workspace)?;
+        config.knows(common.stage.as_deref())?;
         if checked {
             policy::check(&workspace.policies, &config.people.documents())?;
             workspace.documents(&config)?;
