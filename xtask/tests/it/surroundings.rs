@@ -200,3 +200,14 @@ async fn an_aws_that_has_only_ipv6_is_reached() {
     command.env("AWS_ENDPOINT_URL", &endpoint);
     ended(command).await.good().says("ListServices runs.");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandbox_begins_without_the_accounts_that_real_runs_have_written_down() {
+    let world = world::start().await;
+    let real = "\n[management]\naccount_id = \"123456789012\"\n\n[identity_center]\nstart_url = \
+                \"https://d-1234567890.awsapps.com/start\"\nregion = \"eu-west-1\"\n";
+    world.write("foothold.toml", &format!("{FOOTHOLD}{real}"));
+    world.xtask(&["graph", "--sandbox"]).await.good();
+    assert_eq!(world.read("target/sandbox/foothold.toml"), FOOTHOLD);
+    assert_eq!(world.read("foothold.toml"), format!("{FOOTHOLD}{real}"));
+}
