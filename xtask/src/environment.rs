@@ -135,10 +135,22 @@ pub(crate) fn declare(e: &mut Environment<Aws>, from: &Declaration) -> Declared 
     Declared { center, stages, people }
 }
 
+/// Declares that nothing of this is retired in what follows.
+pub(crate) fn spare(e: &mut Environment<Aws>, from: &Declaration) {
+    let mut wanted = Environment::default();
+    declare(&mut wanted, from);
+    e.spare(&wanted);
+}
+
 /// Declares that these stages should no longer exist. What is not theirs alone is left as it is.
 pub(crate) fn retire(e: &mut Environment<Aws>, from: &Declaration, stages: &[config::Stage]) {
     let center = e.using(|e| center(e, from));
     for retired in stages {
+        let environment = e.retire(|e| configuration_environment(e, from, &center, retired));
+        // Without its account it is still a stage, to which something is deployed.
+        if !e.is_retired(environment) {
+            e.using(|e| running::configuration(e, from, &center, retired, environment));
+        }
         let declared = e.retire(|e| stage(e, from, &center, retired));
         people::retire(e, from, &center, retired, declared);
     }

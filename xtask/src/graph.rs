@@ -5,7 +5,7 @@
 
 mod handles;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::{self, Display, Formatter};
 
 use crate::resource::{Lane, Object, Resource};
@@ -19,6 +19,8 @@ pub(crate) struct Environment<W> {
     pub(crate) shape: Shape,
     twins: HashMap<Label, usize>,
     wish: Wish,
+    /// What is used where it is retired.
+    spared: HashSet<Label>,
     faults: Vec<String>,
 }
 
@@ -65,8 +67,8 @@ pub(crate) struct Node(pub(crate) usize);
 
 impl<W> Default for Environment<W> {
     fn default() -> Self {
-        let (objects, shape, twins, wish, faults) = Default::default();
-        Self { objects, shape, twins, wish, faults }
+        let (objects, shape, twins, wish, spared, faults) = Default::default();
+        Self { objects, shape, twins, wish, spared, faults }
     }
 }
 
@@ -101,6 +103,16 @@ impl<W> Environment<W> {
     /// Declares, through the same functions, what the rest lives in and what is left as it is.
     pub(crate) fn using<T>(&mut self, declare: impl FnOnce(&mut Self) -> T) -> T {
         self.wishing(Wish::Used, declare)
+    }
+
+    /// What that one wants is nobody's to retire here from now on: it is used.
+    pub(crate) fn spare(&mut self, other: &Self) {
+        let wanted = other.shape.entries.iter().filter(|entry| entry.is_wanted());
+        self.spared.extend(wanted.map(|entry| entry.label.clone()));
+    }
+
+    pub(crate) fn is_retired<R>(&self, key: Key<R>) -> bool {
+        self.shape.entry(key.node()).wish == Wish::Retired
     }
 
     fn wishing<T>(&mut self, wish: Wish, declare: impl FnOnce(&mut Self) -> T) -> T {
@@ -142,7 +154,11 @@ impl<W> Environment<W> {
         collect(&found.unwrap_or_default(), &mut needs);
         let needs = needs.into_iter().map(|need| self.shape.resolve(need)).collect();
         self.check_needs(&label, &needs);
-        Entry { label, wish: self.wish, place, needs, replaced_by: None }
+        let wish = match self.wish {
+            Wish::Retired if self.spared.contains(&label) => Wish::Used,
+            wish => wish,
+        };
+        Entry { label, wish, place, needs, replaced_by: None }
     }
 
     fn check_needs(&mut self, label: &Label, needs: &BTreeSet<Node>) {

@@ -32,7 +32,7 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser, error::ErrorKind};
 
 use commands::Command;
 use ui::Ui;
@@ -50,7 +50,7 @@ struct Arguments {
 /// Options of every command.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Common {
-    /// The stage, where there are several.
+    /// The stage, for what is about one.
     #[arg(long, global = true)]
     pub(crate) stage: Option<String>,
     /// Answer yes. Never for a protected stage: that takes `--confirm`.
@@ -85,6 +85,10 @@ pub(crate) struct Common {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let common = &arguments.common;
+    if let Some(stage) = common.stage.as_ref().filter(|_| !arguments.command.is_about_one_stage()) {
+        let whole = format!("this is not about one stage: leave `--stage {stage}` out");
+        Arguments::command().error(ErrorKind::ArgumentConflict, whole).exit();
+    }
     let ui = Ui::new(common.json, common.verbose, common.pace.unwrap_or(1.0));
     let run = async { commands::run(arguments.command, &arguments.common, &ui).await };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -94,7 +98,7 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use super::CommandFactory as _;
 
     #[test]
     fn the_arguments_fit_together() {

@@ -34,8 +34,9 @@ impl Orphans {
         self.stages.is_empty() && self.services.is_empty() && self.people == Strays::default()
     }
 
-    /// Declares that they should no longer exist.
+    /// Declares that they should no longer exist, but for what they share with what does.
     pub(crate) fn retire(&self, e: &mut Environment<Aws>, from: &Declaration) {
+        environment::spare(e, from);
         environment::retire(e, from, &self.stages);
         environment::retire_services(e, from, &self.services);
         environment::retire_strays(e, from, &self.people);

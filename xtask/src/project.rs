@@ -79,6 +79,7 @@ impl<'u> Project<'u> {
         }
         let new = !workspace.foothold.exists();
         let config = read(&workspace)?;
+        config.knows(common.stage.as_deref())?;
         if checked {
             policy::check(&workspace.policies, &config.people.documents())?;
             workspace.documents(&config)?;
@@ -128,7 +129,7 @@ impl<'u> Project<'u> {
             );
         }
         if self.config.management.account_id.is_none() && aws.manages() {
-            self.remember_management(&caller.account)?;
+            self.config.management.account_id = Some(caller.account.clone());
         }
         Ok(aws)
     }
@@ -138,12 +139,15 @@ impl<'u> Project<'u> {
         Reach { management: self.config.management.account_id.clone(), sso: self.sso(), ..self.reach.clone() }
     }
 
-    fn remember_management(&mut self, id: &str) -> Result<()> {
+    /// Writes the management account that was found into `foothold.toml`, for those who cannot find it.
+    pub(crate) fn remember_management(&self) -> Result<()> {
         let file = &self.workspace.foothold;
+        let known = Config::load(file)?.management.account_id;
+        let Some(id) = self.config.management.account_id.as_ref().filter(|_| known.is_none()) else {
+            return Ok(());
+        };
         let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-        write::save(file, &write::set_management_account(&text, id)?)?;
-        self.config.management.account_id = Some(id.to_owned());
-        Ok(())
+        write::save(file, &write::set_management_account(&text, id)?)
     }
 
     /// What the environment is declared from, for those who build nothing: a missing builder is no fault there.

@@ -65,7 +65,8 @@ impl Workspace {
         self.root.join("target/sandbox")
     }
 
-    /// The same workspace with the sandbox's copies of what a run may change; made at the first start.
+    /// The same workspace with the sandbox's copies of what a run may change; made at the first start. What real
+    /// runs have written down of their accounts is not in them.
     pub(crate) fn sandboxed(&self) -> Result<Self> {
         let directory = self.sandbox();
         let configurations = directory.join("config");
@@ -74,7 +75,7 @@ impl Workspace {
         }
         let foothold = directory.join(FILE);
         if !foothold.exists() && self.foothold.exists() {
-            copy(&self.foothold, &foothold)?;
+            copy_for_another_aws(&self.foothold, &foothold)?;
         }
         let (profiles, home) = (directory.join("aws-config"), directory.join("home"));
         Ok(Self { foothold, configurations, profiles, home, ..self.clone() })
@@ -149,6 +150,13 @@ fn read_json(path: &Path) -> Result<Value> {
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let bytes = std::fs::read(from).with_context(|| format!("read {}", from.display()))?;
     write::save(to, bytes)
+}
+
+/// Copies `foothold.toml`. What cannot be read in it is copied, too: whoever loads it says so.
+fn copy_for_another_aws(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).with_context(|| format!("read {}", from.display()))?;
+    let changed = str::from_utf8(&bytes).ok().and_then(|text| write::for_another_aws(text).ok());
+    write::save(to, changed.map_or(bytes, String::into_bytes))
 }
 
 /// Copies the files of a directory, and not the directories in it: where there is none yet, all at once.

@@ -82,6 +82,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     if plan.is_settled() {
         ui.json(&plan.lines);
+        project.remember_management()?;
         remember(&project, declared.center.identity_center.and_then(|it| plan.learned(&it)))?;
         let status = plan.exit_status(false);
         ui.say(match status {
@@ -95,6 +96,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         ui.say("Nothing was changed.");
         return Ok(ExitCode::from(DONE));
     }
+    project.remember_management()?;
     project.remember_profile_names()?;
     let absent = matches!(plan.of(&declared.center.image), Some(Judgement::Create | Judgement::After(_)));
     if let Some(builder) = declaration.image.builder().filter(|_| absent) {

@@ -56,6 +56,18 @@ pub(crate) enum Command {
     Bench(bench::Arguments),
 }
 
+impl Command {
+    /// Whether `--stage` means something to it.
+    pub(crate) fn is_about_one_stage(&self) -> bool {
+        match self {
+            Self::Config(arguments) => !matches!(arguments, config::Arguments::Promote(_)),
+            Self::Status(_) | Self::Deploy(_) | Self::Logs(_) | Self::Teardown(_) => true,
+            Self::Exec(_) | Self::Env(_) | Self::Console(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Runs a command; its exit status is of design section 1.
 pub(crate) async fn run(command: Command, common: &Common, ui: &Ui) -> Result<ExitCode> {
     match command {

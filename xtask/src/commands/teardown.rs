@@ -85,8 +85,7 @@ async fn retired(
 fn confirmed(project: &Project, orphans: bool) -> Result<bool> {
     let (config, common) = (&project.config, &project.common);
     let concerned = |stage: &&Stage| common.stage.as_ref().is_none_or(|name| *name == stage.name);
-    let protected = orphans
-        || config.stages.iter().filter(concerned).any(|stage| stage.protected && stage.account.is_some());
+    let protected = orphans || config.stages.iter().filter(concerned).any(|stage| stage.protected);
     let name = common.stage.as_ref().unwrap_or(&config.name);
     if common.yes && !protected {
         return Ok(true);

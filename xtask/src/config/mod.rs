@@ -178,6 +178,11 @@ impl Config {
         })
     }
 
+    /// Fails when that is no stage.
+    pub(crate) fn knows(&self, asked: Option<&str>) -> Result<()> {
+        asked.map_or(Ok(()), |asked| self.stage(Some(asked)).map(drop))
+    }
+
     /// The same, for what needs a place to run in.
     pub(crate) fn running_stage(&self, asked: Option<&str>) -> Result<(&Stage, &Account)> {
         let stage = self.stage(asked)?;

@@ -40,18 +40,51 @@ pub(crate) fn set_profile_name(text: &str, stage: Option<&str>, name: &str) -> R
     })
 }
 
+/// The text for another AWS, where the accounts of this one are not: those that are given by their ids are made there.
+pub(crate) fn for_another_aws(text: &str) -> Result<String> {
+    edit(text, |document| {
+        document.remove("management");
+        document.remove("identity_center");
+        let config = document.get_mut("config").and_then(Item::as_table_like_mut);
+        let mut given = config.is_some_and(|config| make(config, None));
+        for stage in document.get_mut("stage").map(tables).unwrap_or_default() {
+            let name = stage.get("name").and_then(Item::as_str).map(str::to_owned);
+            given |= make(stage, name);
+        }
+        if given {
+            document.remove("organization");
+            document.entry("email").or_insert(toml_edit::value("aws+{name}-{account}@example.com"));
+        }
+        Ok(())
+    })
+}
+
+/// Has an account made, called this where it has no name, if it is given by its id.
+fn make(section: &mut dyn TableLike, otherwise: Option<String>) -> bool {
+    for of_the_account in ["role", "profile", "subnets", "security_groups"] {
+        section.remove(of_the_account);
+    }
+    let given = section.remove("account_id").is_some();
+    if let (true, false, Some(label)) = (given, section.contains_key("account"), otherwise) {
+        set(section, "account", &label);
+    }
+    given
+}
+
 /// The stage of that name.
 fn named<'d>(stages: &'d mut Item, name: &str) -> Option<&'d mut dyn TableLike> {
     let is = |stage: &dyn TableLike| stage.get("name").and_then(Item::as_str) == Some(name);
+    tables(stages).into_iter().find(|stage| is(*stage))
+}
+
+fn tables(stages: &mut Item) -> Vec<&mut dyn TableLike> {
     match stages {
-        Item::ArrayOfTables(stages) => {
-            stages.iter_mut().map(|stage| stage as &mut dyn TableLike).find(|stage| is(*stage))
-        }
+        Item::ArrayOfTables(stages) => stages.iter_mut().map(|stage| stage as &mut dyn TableLike).collect(),
         Item::Value(Value::Array(stages)) => {
             let stages = stages.iter_mut().filter_map(Value::as_inline_table_mut);
-            stages.map(|stage| stage as &mut dyn TableLike).find(|stage| is(*stage))
+            stages.map(|stage| stage as &mut dyn TableLike).collect()
         }
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
@@ -121,6 +154,20 @@ mod tests {
         let text = "management.account_id = \"1\" # m\nstage = [{ name = \"one\" }]\n";
         assert_eq!(set_management_account(text, "2").unwrap(), text.replace("\"1\"", "\"2\""));
         assert!(set_management_account("management = 1", "2").is_err());
+    }
+
+    #[test]
+    fn for_another_aws_accounts_that_exist_here_are_made_there() {
+        let here = "name = \"ab\"\nregion = \"eu-west-1\"\norganization = false\n\n[management]\n\
+                    account_id = \"111111111111\"\n\n[identity_center]\nstart_url = \"https://a.example\"\n\n\
+                    [config]\naccount_id = \"222222222222\"\nprofile = \"p\"\n\n[[stage]]\nname = \"one\"\n\
+                    account_id = \"333333333333\"\nrole = \"r\"\nsubnets = [\"s\"]\n\n[[stage]]\nname = \"two\"\n";
+        let there = "name = \"ab\"\nregion = \"eu-west-1\"\nemail = \"aws+{name}-{account}@example.com\"\n\n\
+                     [config]\n\n[[stage]]\nname = \"one\"\naccount = \"one\"\n\n[[stage]]\nname = \"two\"\n";
+        assert_eq!(for_another_aws(here).unwrap(), there);
+        let config = crate::config::Config::parse("foothold.toml", there).unwrap();
+        assert_eq!(config.accounts().map(|it| it.label.as_str()).collect::<Vec<_>>(), ["config", "one"]);
+        assert_eq!(for_another_aws(there).unwrap(), there);
     }
 
     #[cfg(unix)]

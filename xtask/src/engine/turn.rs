@@ -89,7 +89,13 @@ impl<W> Walk<'_, W> {
         }
         match self.shape.place(node) {
             Some(place) if !self.is_wanted(place) => drop(self.seen[place.0].wait().await),
-            _ => {}
+            Some(place) => {
+                let outcome = self.outcome_of(place, node).await;
+                if !outcome.stands() {
+                    return Err(outcome.passed_on(self.shape.label(place)));
+                }
+            }
+            None => {}
         }
         Ok(())
     }

@@ -54,6 +54,23 @@ pub(super) fn retire(
     e.retire(|e| part.service(e, needs));
 }
 
+/// The first configuration of a stage.
+pub(super) fn configuration(
+    e: &mut Environment<Aws>,
+    from: &Declaration,
+    center: &Center,
+    stage: &config::Stage,
+    environment: Key<ConfigurationEnvironment>,
+) -> Key<Configuration> {
+    e.add(Configuration {
+        environment,
+        profile: center.profile,
+        strategy: center.quick,
+        content: from.content(&stage.name),
+        description: from.description.clone(),
+    })
+}
+
 impl<'a> Part<'a> {
     fn new(
         e: &mut Environment<Aws>,
@@ -69,7 +86,7 @@ impl<'a> Part<'a> {
 
     fn needs(&self, e: &mut Environment<Aws>, environment: Key<ConfigurationEnvironment>) -> Needs {
         let names = self.from.names();
-        let configuration = self.configuration(e, environment);
+        let configuration = configuration(e, self.from, self.center, self.stage, environment);
         let read_role = self.read_role(e, environment);
         let name = names.log_group(&self.stage.name);
         let log_group =
@@ -91,20 +108,6 @@ impl<'a> Part<'a> {
             Platform::EcsExpress => Service::Express(self.express(e, needs)),
             Platform::AppRunner => Service::AppRunner(self.app_runner(e, needs)),
         }
-    }
-
-    fn configuration(
-        &self,
-        e: &mut Environment<Aws>,
-        environment: Key<ConfigurationEnvironment>,
-    ) -> Key<Configuration> {
-        e.add(Configuration {
-            environment,
-            profile: self.center.profile,
-            strategy: self.center.quick,
-            content: self.from.content(&self.stage.name),
-            description: self.from.description.clone(),
-        })
     }
 
     /// The role that the app takes in the configuration account.

@@ -83,6 +83,44 @@ async fn root_a_member_account_and_nobody_at_all_are_refused_before_anything_is_
     refused.says("the management account is 123456789012, and these credentials are of account 999999999999");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_is_none_is_refused_and_so_is_one_that_would_be_passed_over() {
+    let world = world::start().await;
+    for command in [
+        &["status"][..],
+        &["config", "check"],
+        &["config", "history"],
+        &["deploy"],
+        &["logs"],
+        &["exec", "--", "true"],
+        &["env"],
+        &["console"],
+        &["teardown", "--yes"],
+    ] {
+        let refused = world.xtask(&[&["--stage", "developmen"], command].concat()).await;
+        assert_eq!(refused.status, 1, "{command:?} {refused:?}");
+        let has = "foothold.toml has `development`, `testing`";
+        refused.says(&format!("there is no stage `developmen` (`development`?); {has}"));
+    }
+    for command in [
+        &["plan"][..],
+        &["bootstrap", "--yes"],
+        &["image"],
+        &["access"],
+        &["graph"],
+        &["doctor"],
+        &["login"],
+        &["logout"],
+        &["config", "promote", "development", "testing"],
+        &["sandbox", "status"],
+    ] {
+        let refused = world.xtask(&[command, &["--stage", "development"]].concat()).await;
+        assert_eq!(refused.status, 2, "{command:?} {refused:?}");
+        refused.says("this is not about one stage: leave `--stage development` out");
+    }
+    assert_eq!(world.sandbox.requests().len(), 0);
+}
+
 /// A faulty `foothold.toml`, and what is said of each fault, with its line.
 const FAULTY: &str = "name = \"List Services\"
 region = \"eu-west-7\"

@@ -75,9 +75,9 @@ async fn what_a_person_signs_in_with_is_in_the_cache_of_the_sdks_and_nowhere_els
     }
     let failing = Rule { service: Some("sso".to_owned()), times: Some(1), kind: Kind::Denied, ..denied() };
     world.sandbox.add_fault(failing);
-    let stage = ["--stage", "development", "-vvv"];
-    for arguments in [&["status", "-vvv"][..], &["status", "--json"], &["logs"], &["doctor"], &["access"]] {
-        let ended = ada.ended(traced(&[arguments, &stage].concat()), |_| ()).await;
+    let logs = &["logs", "--stage", "development"];
+    for arguments in [&["status", "-vvv"][..], &["status", "--json"], logs, &["doctor"], &["access"]] {
+        let ended = ada.ended(traced(&[arguments, &["-vvv"]].concat()), |_| ()).await;
         texts.push((arguments.concat(), ended.stdout + &ended.stderr));
     }
     let mut secrets = Arc::into_inner(secrets).expect("no browser").into_inner().expect("secrets");

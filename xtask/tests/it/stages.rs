@@ -2,6 +2,7 @@
 
 use crate::hand::Hand;
 use crate::world::{self, FOOTHOLD, get, writes_of};
+use sandbox::services::identity;
 
 const TESTING: &str = "[[stage]]\nname = \"testing\"\n";
 
@@ -57,6 +58,39 @@ async fn a_stage_gets_its_account_later_and_leaves_again_when_it_is_told_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_gives_its_account_back_keeps_its_configuration() {
+    let world = world::start().await;
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    identity::switch(&mut world.sandbox.world(), true);
+    let with_account = FOOTHOLD.replace(TESTING, &format!("{TESTING}account = \"test\"\n"));
+    for end in [&["teardown", "--orphans"][..], &["bootstrap", "--prune", "--yes"]] {
+        world.write("foothold.toml", &with_account);
+        world.xtask(&["bootstrap", "--yes"]).await.good();
+        world.write("foothold.toml", FOOTHOLD);
+        let before = world.snapshot()["appconfig"].clone();
+
+        let plan = world.xtask(&["plan"]).await.good().stdout;
+        let (_, orphans) = plan.split_once("No longer in foothold.toml").expect("orphans");
+        for gone in ["- service ListServices", "- role AppConfigListServicesAccessRole-testing"] {
+            assert!(orphans.contains(gone), "{orphans}");
+        }
+        for kept in ["environment testing", "configuration first", "config-testing", "config-development"] {
+            assert!(!orphans.contains(kept), "{orphans}");
+        }
+
+        world.xtask(&[end, &["--confirm", "ListServices"]].concat()).await.good();
+        assert_eq!(world.snapshot()["appconfig"], before);
+        world.xtask(&["config", "history", "--stage", "testing"]).await.good().says("complete");
+        world.xtask(&["plan", "--check"]).await.good();
+    }
+    // With everything else it goes, too.
+    world.write("foothold.toml", &with_account);
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    world.write("foothold.toml", FOOTHOLD);
+    world.xtask(&["teardown", "--yes"]).await.good().says("Nothing of ListServices is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_left_the_file_is_pruned_by_the_bootstrap_that_is_told_to() {
     let world = world::start().await;
     let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
@@ -92,6 +126,24 @@ async fn one_stage_is_torn_down_and_the_rest_is_not_touched() {
     assert_eq!(other, [] as [&str; 0]);
     assert_eq!(get(&url).await.0, 200);
     world.xtask(&["plan"]).await.good().says("~ log group /foothold/ListServices/development");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protected_stage_without_an_account_asks_for_its_name_too() {
+    let world = world::start().await;
+    let production = "[[stage]]\nname = \"production\"\nprotected = true\n";
+    world.write("foothold.toml", &FOOTHOLD.replace("account = \"dev\"\n", production));
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    for (teardown, name) in [
+        (&["teardown", "--stage", "production", "--yes"][..], "production"),
+        (&["teardown", "--yes"], "ListServices"),
+    ] {
+        let (refused, requests) = world.requests_of(world.xtask(teardown)).await;
+        assert_eq!(refused.status, 1, "{refused:?}");
+        refused.says(&format!("pass --confirm {name}"));
+        assert_eq!(writes_of(&requests), [] as [&str; 0]);
+        world.xtask(&[teardown, &["--confirm", name]].concat()).await.good();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,12 +34,14 @@ fn no_leftover(directory: &Path) {
 async fn on_a_full_disk_every_file_stays_as_it_was_and_a_rerun_gets_there() {
     let world = world::start().await;
     let said = "File too large (os error 27)\n\nmake room there and run the same command again";
-    let full = without_room(&world, &["plan"]).await;
+    without_room(&world, &["plan"]).await.good();
+    let full = without_room(&world, &["bootstrap", "--yes"]).await;
     assert_eq!(full.status, 1, "{full:?}");
     full.says("foothold.toml: File too large").says(said);
     assert_eq!(world.read("foothold.toml"), FOOTHOLD);
 
-    world.xtask(&["plan"]).await.good();
+    let management = &world.sandbox.world().settings.management.clone();
+    world.write("foothold.toml", &format!("{FOOTHOLD}\n[management]\naccount_id = \"{management}\"\n"));
     let full = without_room(&world, &["bootstrap", "--yes"]).await;
     assert_eq!(full.status, 1, "{full:?}");
     full.says("aws-config, which stays as it was: File too large").says("22 done").says("make room there");
@@ -119,9 +121,13 @@ async fn a_checkout_that_is_read_only_can_be_looked_at_and_nothing_else_is_begun
     if !Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|status| status.success()) {
         return;
     }
-    let refused = ended(read_only(&["plan"])).await;
+    for looks in [&["plan"][..], &["status"], &["access"]] {
+        ended(read_only(looks)).await.good();
+    }
+    let (refused, requests) = world.requests_of(ended(read_only(&["bootstrap", "--yes"]))).await;
     assert_eq!(refused.status, 1, "{refused:?}");
     refused.says("foothold.toml: Read-only file system").says("see who may write there");
+    assert_eq!(writes_of(&requests), [] as [&str; 0]);
     world.xtask(&["bootstrap", "--yes"]).await.good();
     ended(read_only(&["plan", "--check"])).await.good();
     let set = ["config", "set", "intResultLimit=3", "--stage", "development", "--yes"];
@@ -240,4 +246,15 @@ async fn without_credentials_one_short_line_says_so_and_what_to_do() {
             assert!(line.contains(why), "{line}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandbox_begins_without_the_accounts_that_real_runs_have_written_down() {
+    let world = world::start().await;
+    let real = "\n[management]\naccount_id = \"123456789012\"\n\n[identity_center]\nstart_url = \
+                \"https://d-1234567890.awsapps.com/start\"\nregion = \"eu-west-1\"\n";
+    world.write("foothold.toml", &format!("{FOOTHOLD}{real}"));
+    world.xtask(&["graph", "--sandbox"]).await.good();
+    assert_eq!(world.read("target/sandbox/foothold.toml"), FOOTHOLD);
+    assert_eq!(world.read("foothold.toml"), format!("{FOOTHOLD}{real}"));
 }

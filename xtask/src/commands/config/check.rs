@@ -21,6 +21,7 @@ pub(super) fn run(common: &Common, ui: &Ui) -> Result<ExitCode> {
     // A checkout may not have been bootstrapped yet: then the files are all there is to know.
     if workspace.foothold.exists() {
         let config = Config::load(&workspace.foothold)?;
+        config.knows(common.stage.as_deref())?;
         let running =
             config.stages.into_iter().filter(|stage| stage.account.is_some()).map(|stage| stage.name);
         stages.extend(running);

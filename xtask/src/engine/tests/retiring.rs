@@ -54,6 +54,19 @@ async fn what_is_both_wanted_and_retired_is_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_somebody_else_wants_is_spared_and_the_rest_goes() {
+    let world = with_stage().await;
+    let (mut wanted, mut toys) = (Toys::default(), Toys::default());
+    let account = wanted.add(Toy { keep: true, ..toy("account") });
+    wanted.add(toy("role").within(account));
+    toys.spare(&wanted);
+    toys.retire(stage);
+    let done = reconcile(&toys, &world).await;
+    assert_eq!(told(&done), ["account Same", "role Same", "service Did(Delete)"]);
+    assert_eq!(world.writes(), ["delete service"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_deleted_when_something_wanted_does_not_stand() {
     let world = with_stage().await;
     let mut toys = retired();
@@ -174,6 +187,17 @@ async fn what_is_used_is_never_changed_and_what_is_retired_in_it_goes() {
         (world.writes(), done.exit_status()),
         (vec!["delete service".into(), "delete role".into()], 0)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_used_inside_what_is_wanted_is_looked_at_when_that_stands() {
+    let world = with_stage().await;
+    let mut toys = Toys::default();
+    let account = toys.add(Toy { keep: true, ..toy("account") });
+    let role = toys.using(|toys| toys.add(toy("role").within(account)));
+    toys.retire(|toys| toys.add(toy("service").within(account).needs(&[role]).goes(60)));
+    let done = reconcile(&toys, &world).await;
+    assert_eq!(told(&done), ["account Same", "role Same", "service Did(Delete)"]);
 }
 
 #[tokio::test(start_paused = true)]
