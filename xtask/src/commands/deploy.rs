@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::confirmed;
-use super::live::{Wanted, seen};
+use super::live::{Wanted, seen, unseen};
 use crate::Common;
 use crate::aws::{Aws, Door};
 use crate::config::Stage;
@@ -17,7 +17,7 @@ use crate::environment::{Declaration, Declared, Service};
 use crate::graph::Environment;
 use crate::image::BuilderKind;
 use crate::project::Project;
-use crate::report::{DONE, FAILED, INTERRUPTED, Judgement, Plan};
+use crate::report::{DONE, INTERRUPTED, Judgement, Plan};
 use crate::resource::Busy;
 use crate::resources::rollout::{Runner, Runs, Standing};
 use crate::resources::{image, repository};
@@ -215,7 +215,7 @@ impl<'p, 'u> Deploy<'p, 'u> {
                 let marked = image::mark_live(&self.center, self.repository, digest, name).await;
                 marked.with_context(|| format!("mark the image that stage {name} runs now"))?;
                 ui.json(&json!({"stage": name, "image": reference, "url": self.url, "live": live}));
-                Ok(ExitCode::from(if live { DONE } else { FAILED }))
+                Ok(ExitCode::from(if live { DONE } else { unseen(self.project) }))
             }
         }
     }

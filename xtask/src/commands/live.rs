@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::probe::{self, Version};
 use crate::project::Project;
-use crate::report::duration;
+use crate::report::{FAILED, INTERRUPTED, duration};
 use crate::ui::bar::Bar;
 
 /// What all answers must carry.
@@ -52,12 +52,21 @@ pub(crate) async fn seen(
         }
     }
     drop(bar);
+    if project.stop.is_stopped() {
+        project.ui.say(format_args!("Deployed; `cargo xtask status` shows when {url} has it."));
+        return Ok(false);
+    }
     project.ui.say(format_args!(
         "Deployed, but {url} was not seen to have it in {}: {}. `cargo xtask status` shows when it has.",
         duration(begun.elapsed()),
         answers.last
     ));
     Ok(false)
+}
+
+/// The exit status of a deployment that was not seen to be live, or that nobody waited for any more.
+pub(crate) fn unseen(project: &Project<'_>) -> u8 {
+    if project.stop.is_stopped() { INTERRUPTED } else { FAILED }
 }
 
 impl Wanted<'_> {

@@ -125,7 +125,7 @@ fn without_request(why: &str) -> &str {
 }
 
 fn line_style() -> ProgressStyle {
-    ProgressStyle::with_template("  {spinner} {prefix}: {wide_msg} {elapsed}")
+    ProgressStyle::with_template("  {spinner} {prefix:48!} {wide_msg} {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 

@@ -11,13 +11,13 @@ use super::history::told;
 use super::place::{File, Place, live};
 use crate::beside::Beside;
 use crate::commands::confirmed;
-use crate::commands::live::{Wanted, seen};
+use crate::commands::live::{Wanted, seen, unseen};
 use crate::config::Strategy;
 use crate::content::label;
 use crate::diff::differences;
 use crate::image::head;
 use crate::project::Project;
-use crate::report::{DONE, FAILED, INTERRUPTED, duration};
+use crate::report::{DONE, INTERRUPTED, duration};
 use crate::resource::Busy;
 use crate::resources::deployment::{Deployment, Refusal, Stage};
 use crate::ui::bar::Bar;
@@ -86,7 +86,7 @@ impl Release {
         written?;
         match arrived {
             Arrived::Stays => Ok(ExitCode::from(DONE)),
-            Arrived::Unseen => Ok(ExitCode::from(FAILED)),
+            Arrived::Unseen => Ok(ExitCode::from(unseen(project))),
             Arrived::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
             Arrived::TakenBack(why) => {
                 self.restore()?;

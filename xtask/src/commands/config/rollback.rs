@@ -9,11 +9,12 @@ use super::place::{File, Place};
 use super::release::{Followed, Release, follow, has};
 use crate::Common;
 use crate::commands::confirmed;
+use crate::commands::live::unseen;
 use crate::config::Strategy;
 use crate::content::label;
 use crate::diff::differences;
 use crate::project::Project;
-use crate::report::{DONE, FAILED, INTERRUPTED};
+use crate::report::{DONE, INTERRUPTED};
 use crate::resources::deployment::{Deployment, Stage};
 use crate::ui::Ui;
 
@@ -77,7 +78,7 @@ async fn stop(
     written?;
     match seen {
         true => Ok(ExitCode::from(DONE)),
-        false => Ok(ExitCode::from(FAILED)),
+        false => Ok(ExitCode::from(unseen(project))),
     }
 }
 
