@@ -81,11 +81,13 @@ async fn retired(
 }
 
 /// Protected stages ask for a name: the stage's, or the project's when more than one goes. Nobody knows any more
-/// whether a stage that is not declared was protected.
+/// whether a stage that is not declared was protected. One without an account, in which nothing runs, goes with the
+/// whole, and by itself only by its name.
 fn confirmed(project: &Project, orphans: bool) -> Result<bool> {
     let (config, common) = (&project.config, &project.common);
     let concerned = |stage: &&Stage| common.stage.as_ref().is_none_or(|name| *name == stage.name);
-    let protected = orphans || config.stages.iter().filter(concerned).any(|stage| stage.protected);
+    let counts = |stage: &Stage| stage.protected && (stage.account.is_some() || common.stage.is_some());
+    let protected = orphans || config.stages.iter().filter(concerned).any(counts);
     let name = common.stage.as_ref().unwrap_or(&config.name);
     if common.yes && !protected {
         return Ok(true);
