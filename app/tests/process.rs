@@ -45,20 +45,40 @@ fn told_of(fake: &Fake) -> Command {
 
 /// The port that it chose.
 async fn port(log: &mut Lines<BufReader<ChildStdout>>) -> u16 {
-    let line = until_logged(log, "listening").await;
+    port_of(&until_logged(log, "listening").await)
+}
+
+/// The same when it has a configuration, too: either may come first.
+async fn port_when_configured(log: &mut Lines<BufReader<ChildStdout>>) -> u16 {
+    let first = until_any_logged(log, &["listening", "configuration taken"]).await;
+    match first["address"].is_string() {
+        true => {
+            until_logged(log, "configuration taken").await;
+            port_of(&first)
+        }
+        false => port(log).await,
+    }
+}
+
+fn port_of(line: &serde_json::Value) -> u16 {
     line["address"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
 }
 
 /// Reads the log until a line says `message`; every line is a JSON object.
 async fn until_logged(log: &mut Lines<BufReader<ChildStdout>>, message: &str) -> serde_json::Value {
+    until_any_logged(log, &[message]).await
+}
+
+async fn until_any_logged(log: &mut Lines<BufReader<ChildStdout>>, messages: &[&str]) -> serde_json::Value {
     let found = async {
         while let Some(line) = log.next_line().await.unwrap() {
             let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if line["message"].as_str().is_some_and(|text| text.contains(message)) {
+            let is_it = |text: &str| messages.iter().any(|message| text.contains(message));
+            if line["message"].as_str().is_some_and(is_it) {
                 return line;
             }
         }
-        panic!("the log ended without `{message}`")
+        panic!("the log ended without any of {messages:?}")
     };
     tokio::time::timeout(PATIENCE, found).await.unwrap()
 }
@@ -83,8 +103,7 @@ async fn each_signal_ends_the_streams_and_the_program_well() {
         fake.deploy("v1", r#"{"boolEnableLimitResults": true, "intResultLimit": 2}"#);
         let mut child = running(&fake);
         let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = port(&mut log).await;
-        until_logged(&mut log, "configuration taken").await;
+        let port = port_when_configured(&mut log).await;
 
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         stream.write_all(b"GET /events HTTP/1.1\r\nhost: app\r\n\r\n").await.unwrap();
