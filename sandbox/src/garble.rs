@@ -59,7 +59,7 @@ fn spoil(dice: &mut Dice, document: &mut Value) {
     let mut all = Vec::new();
     pointers(document, String::new(), &mut all);
     let Some(pointer) = (!all.is_empty()).then(|| all[dice.roll(all.len())].clone()) else {
-        *document = json!([]);
+        *document = json!(null);
         return;
     };
     if dice.roll(3) == 0 {
