@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-/// SplitMix64.
-struct Dice(u64);
+/// SplitMix64: the same rolls for a seed, on every machine.
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    /// From 0, less than `sides`.
+    pub fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

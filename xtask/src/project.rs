@@ -247,6 +247,7 @@ impl<'u> Project<'u> {
         let options = Options { pace, patience, adopt, stop, listen: &listen };
         let walk = engine::reconcile(e, aws, &options);
         let done = self.stop.telling(walk, || progress.say(STOPPING)).await;
+        *aws.meter.borrow_mut() = Box::new(|_, _, _| ());
         progress.finish();
         done
     }

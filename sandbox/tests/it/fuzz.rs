@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use sandbox::auth::{Keys, sign};
+use sandbox::garble::Dice;
 use sandbox::model::{self, Model, Operation};
 use sandbox::services::iam;
 use sandbox::snapshot;
@@ -17,18 +18,12 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// SplitMix64.
-struct Dice(u64);
+trait Choose {
+    fn one_in(&mut self, sides: usize) -> bool;
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T;
+}
 
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) as usize % sides
-    }
-
+impl Choose for Dice {
     fn one_in(&mut self, sides: usize) -> bool {
         self.roll(sides) == 0
     }

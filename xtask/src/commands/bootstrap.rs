@@ -81,15 +81,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         return Ok(ExitCode::from(INTERRUPTED));
     }
     if plan.is_settled() {
-        ui.json(&plan.lines);
-        project.remember_management()?;
-        remember(&project, declared.center.identity_center.and_then(|it| plan.learned(&it)))?;
-        let status = plan.exit_status(false);
-        ui.say(match status {
-            DONE => summary(&project, &aws, &declared, &plan, estimate::monthly(&plan)),
-            status => again(&project, status),
-        });
-        return Ok(ExitCode::from(status));
+        return settled(&project, &aws, &declared, &plan);
     }
     ui.say(before(&e.shape, &plan));
     if !confirmed(&project, &plan)? {
@@ -117,6 +109,19 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         ui.json(&serde_json::json!({"stage": stage, "url": url}));
     }
     Ok(status)
+}
+
+/// Ends where there is nothing to do.
+fn settled(project: &Project, aws: &Aws, declared: &Declared, plan: &Plan) -> Result<ExitCode> {
+    project.ui.json(&plan.lines);
+    project.remember_management()?;
+    remember(project, declared.center.identity_center.and_then(|it| plan.learned(&it)))?;
+    let status = plan.exit_status(false);
+    project.ui.say(match status {
+        DONE => summary(project, aws, declared, plan, estimate::monthly(plan)),
+        status => again(project, status),
+    });
+    Ok(ExitCode::from(status))
 }
 
 /// What to do when something was not done.

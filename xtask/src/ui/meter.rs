@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
 
 use super::{Style, Ui};
 use crate::aws::Meter;
@@ -14,7 +14,9 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// What long work tells: what it is, how much is done, and of how much (0: nobody knows). The bar ends with it.
 pub(crate) fn meter(ui: &Ui) -> Meter {
     match ui.style {
-        Style::Rich => bar(|| MultiProgress::new().add(ProgressBar::new(0))),
+        Style::Rich => {
+            bar(|| MultiProgress::new().add(ProgressBar::new(0).with_finish(ProgressFinish::AndClear)))
+        }
         Style::Plain => lines(ui.clone()),
         Style::Json => Box::new(|_, _, _| ()),
     }
@@ -24,7 +26,9 @@ pub(crate) fn meter(ui: &Ui) -> Meter {
 pub(super) fn above(ui: &Ui, bars: &MultiProgress, overall: &ProgressBar) -> Meter {
     let (bars, overall) = (bars.clone(), overall.clone());
     match ui.style {
-        Style::Rich => bar(move || bars.insert_before(&overall, ProgressBar::new(0))),
+        Style::Rich => bar(move || {
+            bars.insert_before(&overall, ProgressBar::new(0).with_finish(ProgressFinish::AndClear))
+        }),
         _ => meter(ui),
     }
 }

@@ -33,6 +33,15 @@ async fn a_wait_ends_at_once_and_says_what_was_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_stopped_has_not_lost_patience() {
+    let (world, mut toys) = (World::default(), Toys::default());
+    world.fail("create", "toy", Fault::Busy, 1);
+    toys.add(Toy { patience: Duration::ZERO, ..toy("toy") });
+    let done = stopped(&toys, &world, READ + WRITE / 2).await;
+    assert_eq!(told(&done), ["toy Interrupted(None)"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_queue_ends_too() {
     let (world, mut toys) = (World::default(), Toys::default());
     for name in ["one", "two"] {
