@@ -75,8 +75,9 @@ impl Drop for Container {
     }
 }
 
+/// Where a line says that a program listens: `127.0.0.1:80`, `[::]:80`.
 fn address(line: &str) -> Option<SocketAddr> {
-    line.split(|it: char| !it.is_ascii_digit() && it != '.' && it != ':').find_map(|it| it.parse().ok())
+    line.split(|it: char| !it.is_ascii_hexdigit() && !".:[]".contains(it)).find_map(|it| it.parse().ok())
 }
 
 /// Pushes an image and has the engine pull it by its digest.
