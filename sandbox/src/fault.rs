@@ -15,11 +15,14 @@ pub struct Fault {
     pub details: BTreeMap<String, Value>,
     /// The HTTP status, where neither the model nor the common codes say it.
     pub status: Option<u16>,
+    /// The seed by which it is spoilt on its way.
+    pub garbled: Option<u64>,
 }
 
 impl Fault {
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), details: BTreeMap::new(), status: None }
+        let (code, message) = (code.into(), message.into());
+        Self { code, message, details: BTreeMap::new(), status: None, garbled: None }
     }
 
     /// Adds a member of the error's shape, such as `Reason` of `ConstraintViolationException`.

@@ -232,7 +232,8 @@ async fn answer(
         Ok(reply) => Ok(reply),
         Err(Trouble::Refused(fault)) => {
             trail.error = Some(fault.code.clone());
-            Ok(wire::refuse(Some(target.model), &fault, id))
+            let reply = wire::refuse(Some(target.model), &fault, id);
+            Ok(fault.garbled.into_iter().fold(reply, spoilt))
         }
         Err(Trouble::Cut(when)) => {
             trail.error = Some(when.to_owned());
@@ -297,12 +298,20 @@ pub(crate) async fn suffer(
     match struck {
         Some(Kind::CutAfter) => Err(Trouble::Cut("cut after")),
         Some(Kind::HoldAfter) => Err(shared.held.keep(seen).await),
-        Some(Kind::Garbled(seed)) => answered.map(|reply| {
-            let body = garble(&reply.body, seed);
-            Reply { body, ..reply }
-        }),
+        Some(Kind::Garbled(seed)) => match answered {
+            Ok(reply) => Ok(spoilt(reply, seed)),
+            Err(Trouble::Refused(fault)) => Err(Fault { garbled: Some(seed), ..fault }.into()),
+            cut => cut,
+        },
         _ => answered,
     }
+}
+
+/// A reply as a seed spoils it. Half of them lose the header that tells the kind of an error, too.
+pub(crate) fn spoilt(mut reply: Reply, seed: u64) -> Reply {
+    reply.body = garble(&reply.body, seed);
+    reply.headers.retain(|(name, _)| name != "x-amzn-errortype" || seed.is_multiple_of(2));
+    reply
 }
 
 fn authenticate(

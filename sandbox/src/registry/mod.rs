@@ -260,7 +260,7 @@ fn refuse(fault: &Fault) -> Response<Body> {
         let value = value.as_str().unwrap_or_default().to_owned();
         reply.headers.push((name.clone(), value));
     }
-    server::respond(reply)
+    server::respond(fault.garbled.into_iter().fold(reply, server::spoilt))
 }
 
 fn query(parts: &Parts) -> BTreeMap<String, String> {
