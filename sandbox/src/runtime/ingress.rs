@@ -51,6 +51,30 @@ struct Count {
     errors: AtomicU64,
 }
 
+/// How many requests a task is at.
+#[derive(Clone, Debug, Default)]
+pub struct Requests(Arc<AtomicU64>);
+
+/// One of them, until it is dropped.
+struct UnderWay(Requests);
+
+impl Requests {
+    fn begin(&self) -> UnderWay {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        UnderWay(self.clone())
+    }
+
+    pub(super) fn are_done(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// An address that somebody has to serve.
 pub struct Door {
     listener: Arc<TcpListener>,
@@ -171,7 +195,8 @@ async fn answer(
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, hyper::Error> {
-    let Some(address) = choose(&host.world(), key, count.turn.fetch_add(1, Ordering::Relaxed)) else {
+    let Some((address, _under_way)) = choose(&host.world(), key, count.turn.fetch_add(1, Ordering::Relaxed))
+    else {
         return Ok(plain(StatusCode::SERVICE_UNAVAILABLE, "503 Service Temporarily Unavailable"));
     };
     let response = forward(&address, peer, request).await;
@@ -183,7 +208,7 @@ async fn answer(
 }
 
 /// The task whose turn it is: routes by weight, evenly spread, then the healthy tasks of the route in turn.
-fn choose(world: &World, key: &str, turn: u64) -> Option<Address> {
+fn choose(world: &World, key: &str, turn: u64) -> Option<(Address, UnderWay)> {
     let routes = &world.runtime.ingress.get(key)?.routes;
     let total: u64 = routes.iter().map(|r| r.weight).sum();
     // 61 has no factor in common with 100: every weight gets its share of each hundred, and not in one run.
@@ -195,7 +220,8 @@ fn choose(world: &World, key: &str, turn: u64) -> Option<Address> {
     })?;
     let serving: Vec<&Task> =
         route.tasks.iter().filter_map(|id| world.runtime.tasks.get(id)).filter(|t| t.serving()).collect();
-    serving.get((turn / 100 + turn) as usize % serving.len().max(1))?.address.clone()
+    let task = serving.get((turn / 100 + turn) as usize % serving.len().max(1))?;
+    Some((task.address.clone()?, task.requests.begin()))
 }
 
 async fn forward(

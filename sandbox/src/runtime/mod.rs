@@ -122,6 +122,9 @@ pub struct Task {
     /// Where it can be reached, once it has been started.
     #[serde(skip)]
     pub address: Option<process::Address>,
+    /// What the load balancer has sent it and is not answered yet.
+    #[serde(skip)]
+    pub requests: ingress::Requests,
 }
 
 /// The states of a task, in ECS's words.
@@ -201,6 +204,7 @@ pub fn start(world: &mut World, spec: Spec) -> String {
         tail: Vec::new(),
         token: secret(),
         address: None,
+        requests: ingress::Requests::default(),
     };
     world.runtime.tasks.insert(id.clone(), task);
     id

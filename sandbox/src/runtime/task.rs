@@ -278,6 +278,10 @@ async fn end(
         let scaled = world.runtime.tasks.get(id).map_or(0.0, |t| world.clock.scaled(t.spec.stop_timeout));
         patience = patience.max(Duration::from_secs_f64(scaled));
     }
+    tokio::select! {
+        () = deregistered(host, id) => {}
+        () = shutdown.cancelled() => {}
+    }
     process.signal(Signal::TERM);
     tokio::select! {
         status = process.child.wait() => return status,
@@ -287,6 +291,21 @@ async fn end(
     process.signal(Signal::KILL);
     process.child.wait().await
 }
+
+/// The load balancer sends it nothing new, and waits for what it is at, but not for ever.
+async fn deregistered(host: &Host, id: &str) {
+    let requests = host.world().runtime.tasks.get(id).map(|task| task.requests.clone()).unwrap_or_default();
+    let patience = Duration::from_secs_f64(host.world().clock.scaled(DEREGISTRATION).max(1.0));
+    let done = async {
+        while !requests.are_done() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(patience, done).await.ok();
+}
+
+/// A target group's deregistration delay, in seconds, where nobody has set another.
+const DEREGISTRATION: f64 = 300.0;
 
 /// Checks the container's health in the declared interval, and notes the verdict.
 async fn check(host: Host, id: String, address: Address) {
