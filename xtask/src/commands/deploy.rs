@@ -57,9 +57,14 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let deploy = Deploy::find(&project, &aws, &declared, &plan, stage).await?;
     match project.stop.or(deploy.reference(arguments, &declaration)).await.transpose()? {
         Some(reference) => deploy.bring(&reference).await,
-        None => Ok(ExitCode::from(INTERRUPTED)),
+        None => {
+            ui.say(UNASKED);
+            Ok(ExitCode::from(INTERRUPTED))
+        }
     }
 }
+
+const UNASKED: &str = "Nothing was deployed: the roll-out was not asked for.";
 
 /// What is there, once a roll-out that an earlier run began has ended: until then the service has no one image.
 async fn settled(
@@ -233,7 +238,10 @@ impl<'p, 'u> Deploy<'p, 'u> {
 
     async fn try_out(&self, reference: &str) -> Result<Tried> {
         let bar = Bar::new(self.project.ui, &format!("stage {}", self.stage.name));
-        let Some(asked) = self.ask(reference, &bar).await? else { return Ok(Tried::Interrupted) };
+        let Some(asked) = self.ask(reference, &bar).await? else {
+            self.project.ui.say(UNASKED);
+            return Ok(Tried::Interrupted);
+        };
         let (begun, patience) = (Instant::now(), PATIENCE.mul_f64(self.project.patience()));
         loop {
             match self.runner.standing(&asked).await? {
@@ -255,6 +263,9 @@ impl<'p, 'u> Deploy<'p, 'u> {
     /// Asks for the roll-out, again while the service is busy; none when interrupted.
     async fn ask(&self, reference: &str, bar: &Bar<'_>) -> Result<Option<String>> {
         let made_for = image::platform(&self.center, self.repository, reference).await?;
+        if self.project.stop.is_stopped() {
+            return Ok(None);
+        }
         for _ in 1..ATTEMPTS {
             match self.runner.roll_out(reference, made_for).await {
                 Err(error) if error.is::<Busy>() => bar.set(0.0, &error.to_string()),

@@ -25,11 +25,12 @@ impl Project<'_> {
         let took = image::choose(builder, source.platform, &host)?;
         let tag = image::fingerprint(&source, &took).await?.tag();
         let why = image::reason(builder, took, source.platform, &host);
-        Ok((ImageSource::built(source, took, why), tag))
+        Ok((ImageSource::built(source, took, why, self.stop.clone()), tag))
     }
 
     pub(super) async fn image_unbuilt(&self) -> (ImageSource, String) {
-        let musl = || ImageSource::built(self.source(), Builder::Native(Linkage::Musl), String::new());
+        let (builder, stop) = (Builder::Native(Linkage::Musl), self.stop.clone());
+        let musl = || ImageSource::built(self.source(), builder, String::new(), stop);
         self.image(None).await.unwrap_or_else(|_| (musl(), "src-unknown".to_owned()))
     }
 }

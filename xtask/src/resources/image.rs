@@ -19,6 +19,7 @@ use super::repository_policy::client;
 use super::serving::digest;
 use super::{Repository, repository};
 use crate::aws::{Aws, Door, Meter, read, wrote};
+use crate::engine::Stop;
 use crate::graph::{Key, Node};
 use crate::image::push::{self, PushProgress, Registry, find, move_tag, push};
 use crate::image::{self, BuildProgress, Builder, Digest, Platform, Source, Stopped};
@@ -38,6 +39,8 @@ pub(crate) struct Image {
 pub(crate) struct ImageSource {
     source: Source,
     from: From,
+    /// Ends the build.
+    stop: Stop,
     made: OnceCell<Result<image::Image, Unmade>>,
 }
 
@@ -138,8 +141,8 @@ impl Image {
 
 impl ImageSource {
     /// To be built, and why by that builder.
-    pub(crate) fn built(source: Source, builder: Builder, why: String) -> Self {
-        Self { source, from: From::Builder(builder, why), made: OnceCell::new() }
+    pub(crate) fn built(source: Source, builder: Builder, why: String, stop: Stop) -> Self {
+        Self { source, from: From::Builder(builder, why), stop, made: OnceCell::new() }
     }
 
     /// What builds it, and why, if something has to.
@@ -152,14 +155,14 @@ impl ImageSource {
 
     /// From a static program that was built elsewhere.
     pub(crate) fn program(source: Source, program: PathBuf) -> Self {
-        Self { source, from: From::Program(program), made: OnceCell::new() }
+        Self { source, from: From::Program(program), stop: Stop::default(), made: OnceCell::new() }
     }
 
     /// One that needs no compiler.
     #[cfg(test)]
     pub(super) fn ready(source: Source, image: image::Image) -> Self {
         let from = From::Program(PathBuf::new());
-        Self { source, from, made: OnceCell::new_with(Some(Ok(image))) }
+        Self { source, from, stop: Stop::default(), made: OnceCell::new_with(Some(Ok(image))) }
     }
 
     /// The image, made if nobody has yet: a caller may begin before there is a repository.
@@ -168,6 +171,7 @@ impl ImageSource {
             From::Builder(builder, _) => image::make(&self.source, builder, progress).await,
             From::Program(program) => image::of_program(&self.source, program).await,
         };
+        let make = async || self.stop.or(make()).await.unwrap_or_else(|| Err(Stopped.into()));
         let made = self.made.get_or_init(async || make().await.map_err(Unmade)).await;
         made.as_ref().map_err(Unmade::again)
     }

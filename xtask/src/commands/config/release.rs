@@ -80,7 +80,10 @@ impl Release {
         self.file.is_as_read()?;
         let ready = self.file.ready(&self.text)?;
         let started = Instant::now();
-        let number = self.start(project, place, &history).await?;
+        let Some(number) = self.start(project, place, &history).await? else {
+            ui.say("Nothing was deployed: the deployment was not started.");
+            return Ok(ExitCode::from(INTERRUPTED));
+        };
         let written = self.put(project, &there, ready);
         let arrived = arrive(project, place, number, &label(&self.content), started).await?;
         written?;
@@ -95,9 +98,18 @@ impl Release {
         }
     }
 
-    async fn start(&self, project: &Project<'_>, place: &Place, history: &[Deployment]) -> Result<i32> {
+    /// The deployment's number; none when interrupted before it was started.
+    async fn start(
+        &self,
+        project: &Project<'_>,
+        place: &Place,
+        history: &[Deployment],
+    ) -> Result<Option<i32>> {
         let description = self.description(project, place).await;
         let version = place.target.version(&self.content, &description).await?;
+        if project.stop.is_stopped() {
+            return Ok(None);
+        }
         // The first is waited for by an app that has nothing yet.
         let strategy = match live(history) {
             None => Strategy::Quick,
@@ -105,11 +117,11 @@ impl Release {
         };
         let latest = history.first().map(|newest| newest.number);
         match place.target.start(&version, place.strategy(strategy), &description, latest).await {
-            Ok(number) => Ok(number),
+            Ok(number) => Ok(Some(number)),
             Err(Refusal::Other(error)) => Err(error.context(format!("deploy version {version}"))),
             Err(Refusal::Conflict) => match place.target.deployments().await?.first() {
                 // Started by a first try whose answer was lost.
-                Some(ours) if Some(ours.number) > latest && ours.version == version => Ok(ours.number),
+                Some(ours) if Some(ours.number) > latest && ours.version == version => Ok(Some(ours.number)),
                 Some(other) => bail!(busy(place, other).await?),
                 None => bail!(
                     "AppConfig says that another deployment is under way, and lists none: run this again"
