@@ -89,7 +89,7 @@ fn main() -> ExitCode {
         let whole = format!("this is not about one stage: leave `--stage {stage}` out");
         Arguments::command().error(ErrorKind::ArgumentConflict, whole).exit();
     }
-    let ui = Ui::new(common.json, common.verbose, common.pace.unwrap_or(1.0));
+    let ui = Ui::new(common);
     let run = async { commands::run(arguments.command, &arguments.common, &ui).await };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run));

@@ -47,7 +47,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     match common.json {
         true => ui.json(&matrix.rows()),
-        false => ui.result(matrix.text() + &project.about(declaration.identity_center)),
+        false => ui.result(matrix.text(center.is_some()) + &project.about(declaration.identity_center)),
     }
     Ok(ExitCode::from(DONE))
 }
@@ -118,7 +118,7 @@ impl Matrix {
         self.0.iter().map(|(cell, is)| Row { cell, is: *is }).collect()
     }
 
-    fn text(&self) -> String {
+    fn text(&self, is_on: bool) -> String {
         if self.0.is_empty() {
             return "Nobody may do anything.".to_owned();
         }
@@ -127,7 +127,7 @@ impl Matrix {
         let sets = width(|cell| &cell.permission_set).unwrap_or_default();
         let whos = width(|cell| &cell.who).unwrap_or_default();
         let lines = self.0.iter().map(|(Cell { account, permission_set, who }, is)| {
-            let said = is.text();
+            let said = is.text(is_on);
             format!("{account:<accounts$}  {permission_set:<sets$}  {who:<whos$}  {said}")
         });
         lines.collect::<Vec<_>>().join("\n")
@@ -135,9 +135,11 @@ impl Matrix {
 }
 
 impl Is {
-    fn text(self) -> &'static str {
+    /// Identity Center that is off has nothing and takes nothing.
+    fn text(self, is_on: bool) -> &'static str {
         match (self.declared, self.there, self.ours) {
             (true, true, _) => "as declared",
+            (true, false, _) if !is_on => "waits for Identity Center",
             (true, false, _) => "missing: bootstrap makes it",
             (false, _, true) => "no longer declared: `cargo xtask teardown --orphans` removes it",
             _ => "not declared: made by hand, and left alone",

@@ -103,7 +103,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     remember(&project, declared.center.identity_center.and_then(|it| done.learned(&it)))?;
     match done.exit_status() {
         DONE => ui.say(summary(&project, &aws, &declared, &done, estimate::monthly(&plan))),
-        status => ui.say(again(&project, status)),
+        status => ui.say(again(status)),
     }
     for (stage, url) in addresses(&done, &declared) {
         ui.json(&serde_json::json!({"stage": stage, "url": url}));
@@ -119,16 +119,15 @@ fn settled(project: &Project, aws: &Aws, declared: &Declared, plan: &Plan) -> Re
     let status = plan.exit_status(false);
     project.ui.say(match status {
         DONE => summary(project, aws, declared, plan, estimate::monthly(plan)),
-        status => again(project, status),
+        status => again(status),
     });
     Ok(ExitCode::from(status))
 }
 
 /// What to do when something was not done.
-fn again(project: &Project, status: u8) -> String {
-    let sandbox = if project.common.sandbox { " --sandbox" } else { "" };
+fn again(status: u8) -> String {
     let when = if status == INTERRUPTED { "" } else { " when that is mended" };
-    format!("\nRun `cargo xtask bootstrap{sandbox}` again{when}: it goes on from what is there.")
+    format!("\nRun `cargo xtask bootstrap` again{when}: it goes on from what is there.")
 }
 
 /// What is still there and no longer declared is told: it is no reason to stop, nor is that it cannot be seen.

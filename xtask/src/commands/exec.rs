@@ -1,6 +1,7 @@
 //! `cargo xtask exec`
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
@@ -40,8 +41,14 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     command.envs(session.variables());
     // The command takes our place: its signals and its status are its own. This returns only when it cannot start.
     let failed = command.exec();
-    Err(failed).with_context(|| format!("run `{}`", program.display()))
+    let status = if failed.kind() == ErrorKind::NotFound { MISSING } else { REFUSED };
+    ui.fail(&anyhow::Error::new(failed).context(format!("run `{}`", program.display())));
+    Ok(ExitCode::from(status))
 }
+
+/// What a shell and `env` end with when there is no such command, and when it cannot be run.
+const MISSING: u8 = 127;
+const REFUSED: u8 = 126;
 
 /// What `cargo run` has told us about this package, which is nothing for another program.
 fn from_cargo(variable: &str) -> bool {

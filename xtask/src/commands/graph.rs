@@ -122,7 +122,7 @@ const GAP: (usize, usize) = (90, 12);
 /// Around the boxes of an account, with room for its name above them.
 const FRAME: (usize, usize) = (14, 40);
 
-/// A column for each account; lines are drawn between accounts, where they tell more than the frames do.
+/// A column for each account; from what is needed an arrow goes to what needs it.
 fn svg(shape: &Shape) -> String {
     let groups = groups(shape);
     let mut places = vec![(0, 0, 0); shape.entries.len()];
@@ -138,7 +138,8 @@ fn svg(shape: &Shape) -> String {
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" \
-         fill=\"white\"/>\n"
+         fill=\"white\"/>\n<marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"7\" \
+         markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0 L8 4 L0 8 z\" fill=\"#779\"/></marker>\n"
     );
     for (group, nodes) in &groups {
         let Some((_, x, y)) = nodes.first().map(|node| places[node.0]) else { continue };
@@ -174,13 +175,19 @@ fn svg(shape: &Shape) -> String {
     text + "</svg>"
 }
 
-/// From a box to one in another column, from side to side.
+/// From a box to one in another column, from side to side; to one in its own, around what is between.
 fn line((from, x1, y1): (usize, usize, usize), (to, x2, y2): (usize, usize, usize)) -> String {
     let (y1, y2, bend) = (y1 + BOX.1 / 2, y2 + BOX.1 / 2, GAP.0);
     let (x1, x2, b1, b2) = match from.cmp(&to) {
-        Ordering::Equal => return String::new(),
+        Ordering::Equal => {
+            let (side, bend) = (x1 + BOX.0, x1 + BOX.0 + 12 + y1.abs_diff(y2).min(900) / 10);
+            (side, side, bend, bend)
+        }
         Ordering::Less => (x1 + BOX.0, x2, x1 + BOX.0 + bend, x2 - bend),
         Ordering::Greater => (x1, x2 + BOX.0, x1.saturating_sub(bend), x2 + BOX.0 + bend),
     };
-    format!("<path d=\"M{x1} {y1} C{b1} {y1} {b2} {y2} {x2} {y2}\" fill=\"none\" stroke=\"#99b\"/>\n")
+    format!(
+        "<path d=\"M{x1} {y1} C{b1} {y1} {b2} {y2} {x2} {y2}\" fill=\"none\" stroke=\"#99b\" \
+             marker-end=\"url(#head)\"/>\n"
+    )
 }

@@ -11,7 +11,7 @@ use crate::project::Project;
 use crate::resources::log_group;
 use crate::ui::Ui;
 
-/// Show the app's last lines.
+/// Show the app's last lines, of the last hour.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// How many lines.
@@ -41,6 +41,9 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let mut after = None;
     loop {
         let found = log_group::events(&door, &group, after.as_ref()).await?;
+        if found.is_empty() && !arguments.follow {
+            ui.say(format_args!("Stage {name} said nothing in the last hour."));
+        }
         let first = if after.is_none() { found.len().saturating_sub(arguments.lines) } else { 0 };
         found[first..].iter().for_each(|event| ui.result(&event.text));
         after = found.into_iter().last().or(after);

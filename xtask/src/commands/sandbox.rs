@@ -29,14 +29,14 @@ pub(crate) enum Arguments {
 }
 
 /// How to start it.
-#[derive(clap::Args, Default)]
+#[derive(clap::Args, Default, PartialEq)]
 pub(crate) struct Start {
     /// The loopback port; 0: where it was, or a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// How many seconds of AWS's waiting pass in one second.
-    #[arg(long, default_value_t = SCALE)]
-    scale: f64,
+    /// How many seconds of AWS's waiting pass in one second [default: 120].
+    #[arg(long)]
+    scale: Option<f64>,
     /// Arguments for the sandbox itself; see `cargo run -p sandbox -- --help`.
     #[arg(last = true)]
     more: Vec<String>,
@@ -55,6 +55,9 @@ pub(crate) async fn run(arguments: Arguments, common: &Common, ui: &Ui) -> Resul
     let directory = Workspace::find()?.sandbox();
     match arguments {
         Arguments::Start(start) => {
+            if start != Start::default() && running(&directory).await?.is_some() {
+                bail!("a sandbox runs already, as it was started: `cargo xtask sandbox stop` first");
+            }
             let found = ensure(ui, &directory, &start).await?;
             ui.result(if common.json { found.to_string() } else { shown(&found) });
         }
@@ -80,7 +83,7 @@ pub(crate) async fn run(arguments: Arguments, common: &Common, ui: &Ui) -> Resul
 
 /// Where a run under `--sandbox` goes, and the factor on its pauses. Starts a sandbox if none runs.
 pub(crate) async fn reach(ui: &Ui, workspace: &Workspace, region: &str) -> Result<(Reach, f64)> {
-    let found = ensure(ui, &workspace.sandbox(), &Start { scale: SCALE, ..Start::default() }).await?;
+    let found = ensure(ui, &workspace.sandbox(), &Start::default()).await?;
     let status = control(&found, "status").await?;
     let scale = status["clock"]["scale"].as_f64().unwrap_or(1.0);
     let reach = Reach {
@@ -104,7 +107,13 @@ async fn ensure(ui: &Ui, directory: &Path, start: &Start) -> Result<Value> {
     let log = directory.join("sandbox.log");
     let output = File::create(&log).with_context(|| format!("create {}", log.display()))?;
     let mut child = Command::new(program)
-        .args(["--port", &start.port.to_string(), "--scale", &start.scale.to_string(), "--directory"])
+        .args([
+            "--port",
+            &start.port.to_string(),
+            "--scale",
+            &start.scale.unwrap_or(SCALE).to_string(),
+            "--directory",
+        ])
         .arg(directory)
         .args(&start.more)
         .stdin(Stdio::null())

@@ -33,7 +33,10 @@ pub(crate) fn refusal(address: &str) -> Option<(String, String)> {
         6..=64 => None,
         n => Some((
             format!("{address} has {n} characters, AWS takes 6 to 64"),
-            "write a shorter pattern, for example without {name}".into(),
+            match n {
+                ..6 => "write a whole address, such as aws+{account}@example.com".into(),
+                _ => "write a shorter pattern, for example without {name}".into(),
+            },
         )),
     }
 }

@@ -150,7 +150,9 @@ fn choices(schema: &Json) -> Vec<&str> {
 /// What to write instead of a value of the wrong type.
 fn proposal(key: &str, wanted: &str, found: &DeValue<'_>, example: &Json) -> String {
     match (wanted, found) {
-        ("string", DeValue::Integer(number)) => format!("write `{key} = \"{}\"`", number.as_str()),
+        ("string", DeValue::Integer(number)) if !example.is_string() => {
+            format!("write `{key} = \"{}\"`", number.as_str())
+        }
         ("integer" | "boolean", DeValue::String(text)) if parses(wanted, text) => {
             format!("write `{key} = {text}`")
         }

@@ -129,7 +129,9 @@ pub(crate) async fn events(door: &Door, group: &str, after: Option<&Event>) -> R
         door.logs().filter_log_events().log_group_name(group).start_time(start).into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = read(page, &[])?.context("read the log group")?;
+        let page = read(page, &[ABSENT])?;
+        let page =
+            page.with_context(|| format!("there is no log group {group}: run `cargo xtask bootstrap`"))?;
         found.extend(page.events.unwrap_or_default().into_iter().map(|event| Event {
             at: event.timestamp.unwrap_or_default(),
             id: event.event_id.unwrap_or_default(),

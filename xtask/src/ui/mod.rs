@@ -20,6 +20,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
+use crate::Common;
 use crate::config::Faults;
 use crate::report;
 use prompts::{Interrupted, Person, Prompter};
@@ -53,26 +54,30 @@ pub(crate) struct Ui {
     pub(crate) verbose: bool,
     /// Off a terminal, what goes on unchanged is told again after this.
     pub(crate) reminder: Duration,
+    /// Whether this is about the sandbox: the commands that texts name are then, too.
+    sandbox: bool,
     /// Whether a result could not be written, as on a full disk.
     lost: Arc<AtomicBool>,
 }
 
 impl Ui {
-    pub(crate) fn new(json: bool, verbose: u8, pace: f64) -> Self {
+    pub(crate) fn new(common: &Common) -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let rich = std::io::stderr().is_terminal() && !dumb && !set("CI");
-        let style = match (json, rich) {
+        let style = match (common.json, rich) {
             (true, _) => Style::Json,
             (false, true) => Style::Rich,
             (false, false) => Style::Plain,
         };
-        Self { style, verbose: verbose > 0, reminder: REMINDER.mul_f64(pace), lost: Arc::default() }
+        let reminder = REMINDER.mul_f64(common.pace.unwrap_or(1.0));
+        let (verbose, sandbox) = (common.verbose > 0, common.sandbox);
+        Self { style, verbose, reminder, sandbox, lost: Arc::default() }
     }
 
     /// A result: on stdout, for people and programs.
     pub(crate) fn result(&self, text: impl Display) {
-        match writeln!(std::io::stdout(), "{text}") {
+        match writeln!(std::io::stdout(), "{}", self.here(text)) {
             // A reader that went away, such as `head`, is no error of ours.
             Err(error) if error.kind() != ErrorKind::BrokenPipe && !self.lost.swap(true, Relaxed) => {
                 writeln!(std::io::stderr(), "error: write the result: {error}").ok();
@@ -98,8 +103,13 @@ impl Ui {
     /// What is not a result: on stderr, and not where programs read.
     pub(crate) fn say(&self, text: impl Display) {
         if self.style != Style::Json {
-            writeln!(std::io::stderr(), "{text}").ok();
+            writeln!(std::io::stderr(), "{}", self.here(text)).ok();
         }
+    }
+
+    /// A text whose commands are about what this one is about.
+    fn here(&self, text: impl Display) -> String {
+        if self.sandbox { text::in_sandbox(&text.to_string()) } else { text.to_string() }
     }
 
     /// Asks for a yes. `--yes` is one; without a terminal its absence is named.

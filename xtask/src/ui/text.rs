@@ -14,21 +14,36 @@ use crate::report::{Act, Done, Judgement, Line, Outcome, Plan};
 
 /// A plan: grouped by account, one line per resource; what is unchanged is counted.
 pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
-    let mut groups: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
+    let mut groups: BTreeMap<(usize, String), Vec<&Line<Judgement>>> = BTreeMap::new();
+    let mut width = 0;
     for (index, line) in plan.lines.iter().enumerate() {
         if !verbose && is_quiet(&line.result) {
             continue;
         }
+        width = width.max(short(&line.label).chars().count());
         let group = group(&line.label);
         let first = groups.keys().find(|(_, name)| *name == group).map_or(index, |(first, _)| *first);
-        groups.entry((first, group)).or_default().push(judged(line));
+        groups.entry((first, group)).or_default().push(line);
     }
     let mut text = String::new();
     for ((_, group), lines) in groups {
+        let lines: Vec<String> = lines.iter().map(|line| judged(line, width)).collect();
         // Writing to a string does not fail.
         writeln!(text, "{group}\n{}\n", lines.join("\n")).ok();
     }
     text + &counts(plan)
+}
+
+/// The commands that a text names in backquotes, with the option that they need in the sandbox.
+pub(crate) fn in_sandbox(text: &str) -> String {
+    let mut pieces = text.split("`cargo xtask ");
+    let begin = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(begin, |told, piece| {
+        let command = piece.split('`').next().unwrap_or_default();
+        let needless = command.contains("--sandbox") || command.starts_with("sandbox");
+        let (option, rest) = (if needless { "" } else { " --sandbox" }, &piece[command.len()..]);
+        format!("{told}`cargo xtask {command}{option}{rest}")
+    })
 }
 
 /// What `foothold.toml` no longer declares and is still there, as an end of a plan.
@@ -62,7 +77,7 @@ pub(crate) fn group(label: &Label) -> String {
     }
 }
 
-fn judged(line: &Line<Judgement>) -> String {
+fn judged(line: &Line<Judgement>, width: usize) -> String {
     let (sign, note) = match &line.result {
         Judgement::Same => (' ', "unchanged".to_owned()),
         Judgement::Absent => (' ', "absent".to_owned()),
@@ -86,7 +101,7 @@ fn judged(line: &Line<Judgement>) -> String {
     };
     let costs = estimate::costs(line.label.kind).filter(|_| line.wanted && sign == '+');
     let costs = costs.map_or_else(String::new, |costs| format!(", about {costs:.0} USD a month"));
-    format!("  {sign} {:<46} {note}{costs}", short(&line.label))
+    format!("  {sign} {:<width$}  {note}{costs}", short(&line.label))
 }
 
 fn changed(differences: &[Difference]) -> String {

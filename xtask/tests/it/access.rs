@@ -177,6 +177,6 @@ async fn a_role_that_may_not_be_taken_is_said_in_awss_own_words() {
 async fn a_command_that_does_not_exist_is_named() {
     let story = Story::begin().await;
     let ran = story.xtask(&["exec", "--stage", "development", "--", "no-such-command"]).await;
-    assert_eq!(ran.status.code(), Some(1));
+    assert_eq!(ran.status.code(), Some(127));
     assert!(err(&ran).contains("run `no-such-command`"), "{}", err(&ran));
 }
