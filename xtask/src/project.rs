@@ -213,6 +213,11 @@ impl<'u> Project<'u> {
         if identity_center != Switch::Off || !self.config.organization {
             return String::new();
         }
+        if self.common.sandbox {
+            return "\n\nPeople's access needs Identity Center, which a sandbox has that is started with `cargo xtask \
+                    sandbox start -- --identity-center`. Nothing else needs it."
+                .to_owned();
+        }
         format!(
             "\n\nPeople's access needs Identity Center, which is not switched on, and no API can. In the management \
              account:\n{}\nEnable; `cargo xtask bootstrap --wait` goes on by itself then. Nothing else needs it.",

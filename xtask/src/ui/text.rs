@@ -12,22 +12,23 @@ use crate::graph::Label;
 pub(crate) use crate::report::duration;
 use crate::report::{Act, Done, Judgement, Line, Outcome, Plan};
 
+/// The widest column of labels.
+const WIDEST: usize = 52;
+
 /// A plan: grouped by account, one line per resource; what is unchanged is counted.
 pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
-    let mut groups: BTreeMap<(usize, String), Vec<&Line<Judgement>>> = BTreeMap::new();
-    let mut width = 0;
-    for (index, line) in plan.lines.iter().enumerate() {
-        if !verbose && is_quiet(&line.result) {
-            continue;
-        }
-        width = width.max(short(&line.label).chars().count());
+    let shown = plan.lines.iter().enumerate().filter(|(_, line)| verbose || !is_quiet(&line.result));
+    let widths = shown.clone().map(|(_, line)| short(&line.label).chars().count());
+    // One that is wider moves its own note only.
+    let width = widths.filter(|width| *width <= WIDEST).max().unwrap_or_default();
+    let mut groups: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
+    for (index, line) in shown {
         let group = group(&line.label);
         let first = groups.keys().find(|(_, name)| *name == group).map_or(index, |(first, _)| *first);
-        groups.entry((first, group)).or_default().push(line);
+        groups.entry((first, group)).or_default().push(judged(line, width));
     }
     let mut text = String::new();
     for ((_, group), lines) in groups {
-        let lines: Vec<String> = lines.iter().map(|line| judged(line, width)).collect();
         // Writing to a string does not fail.
         writeln!(text, "{group}\n{}\n", lines.join("\n")).ok();
     }
@@ -234,4 +235,21 @@ pub(crate) fn left(line: &Line<Judgement>) -> String {
         _ => "not deleted".to_owned(),
     };
     format!("{}: {why}", line.label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_sandbox;
+
+    #[test]
+    fn commands_are_told_for_where_one_is() {
+        let told = "run `cargo xtask bootstrap`, or `cargo xtask config set a=1 --sandbox`, or `make`";
+        let here =
+            "run `cargo xtask bootstrap --sandbox`, or `cargo xtask config set a=1 --sandbox`, or `make`";
+        assert_eq!(in_sandbox(told), here);
+        assert_eq!(
+            in_sandbox("`cargo xtask sandbox start` starts one"),
+            "`cargo xtask sandbox start` starts one"
+        );
+    }
 }
