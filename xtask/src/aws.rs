@@ -6,9 +6,7 @@
 use crate::resource::{Busy, NotVisible};
 use anyhow::{Context, Error, Result, bail};
 use aws_config::sts::AssumeRoleProvider;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_credential_types::Credentials;
+use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::TimeSource;
 use serde::Serialize;
@@ -17,7 +15,7 @@ use std::collections::HashMap;
 use std::fmt::{self, Debug, Display, Formatter};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
@@ -25,22 +23,29 @@ mod caller;
 pub(crate) mod check;
 mod client;
 mod clock;
+mod door;
 mod failure;
 mod fence;
+mod listing;
 mod login_session;
+mod mark;
 mod portal;
 mod session;
+mod settings;
 pub(crate) mod signin;
 mod token;
 
 use caller::Found;
 use clock::{Ahead, Heard};
+pub(crate) use door::Door;
 use failure::NoCredentials;
 pub(crate) use failure::{Failure, explain, gone, read, remedy, wrote};
-use login_session::LoginSession;
+pub(crate) use listing::Listing;
+pub(crate) use mark::Mark;
 pub(crate) use portal::{Again, Opened, Portal, PortalAccount, Sso, SsoSession, sign_out};
 use portal::{ENDED, PortalRole};
 pub(crate) use session::SessionKeys;
+use settings::{SESSION, load, unsigned, with_credentials};
 
 /// How a run reaches AWS.
 #[derive(Clone, Default)]
@@ -120,18 +125,6 @@ pub(crate) enum Access {
     Profile(String),
     /// By this role and no other, whoever gives it.
     Exactly(String),
-}
-
-/// Clients for one account, behind which STS has proved that account to be.
-pub(crate) struct Door {
-    pub(crate) account: String,
-    /// Who the person is there.
-    pub(crate) arn: String,
-    /// The role that was taken; none where a profile leads there.
-    pub(crate) role: Option<String>,
-    /// Whether Identity Center has given it.
-    pub(crate) signed_in: bool,
-    config: SdkConfig,
 }
 
 impl Aws {
@@ -264,54 +257,6 @@ impl Aws {
     }
 }
 
-/// The same with other credentials, and an identity cache of their own: the first one would answer with the first's.
-fn with_credentials(base: &SdkConfig, provider: SharedCredentialsProvider) -> SdkConfig {
-    let cache = aws_config::identity::IdentityCache::lazy().build();
-    base.to_builder().credentials_provider(provider).identity_cache(cache).build()
-}
-
-/// The name of our sessions, as CloudTrail shows it.
-const SESSION: &str = "foothold";
-
-/// How long one attempt of a call may take.
-const ATTEMPT: Duration = Duration::from_secs(30);
-
-/// The SDK's configuration, with our HTTP client: without it every call would fail, see `Cargo.toml`.
-async fn load(reach: &Reach) -> Result<SdkConfig> {
-    let mut loader = loader(reach, &reach.region)?;
-    if let Some(profile) = &reach.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(session) = LoginSession::of(reach.profile.as_deref()).await {
-        loader = loader.credentials_provider(session);
-    }
-    if let Some((id, secret)) = &reach.keys {
-        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, SESSION));
-    }
-    Ok(loader.load().await)
-}
-
-/// The same for calls that carry no signature.
-async fn unsigned(reach: &Reach, region: &str) -> Result<SdkConfig> {
-    Ok(loader(reach, region)?.no_credentials().load().await)
-}
-
-fn loader(reach: &Reach, region: &str) -> Result<ConfigLoader> {
-    let https = client::client();
-    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .app_name(AppName::new("foothold")?)
-        .region(Region::new(region.to_owned()))
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build());
-    Ok(match &reach.only {
-        Some(endpoint) => {
-            let loader = loader.http_client(fence::around(https, endpoint)?).endpoint_url(endpoint);
-            // Who wants such endpoints of AWS has none here, and the SDK refuses the two together.
-            loader.use_dual_stack(false).use_fips(false)
-        }
-        None => loader.http_client(https),
-    })
-}
-
 /// Whose credentials these are, and what time it is in AWS.
 async fn identity(config: &SdkConfig) -> Result<(Identity, Ahead)> {
     let (heard, request) = (Heard::default(), aws_sdk_sts::Client::new(config).get_caller_identity());
@@ -324,37 +269,6 @@ async fn identity(config: &SdkConfig) -> Result<(Identity, Ahead)> {
     let (account, arn) =
         (found.account.context("STS names no account")?, found.arn.context("STS names no ARN")?);
     Ok((Identity { account, arn }, heard.ahead()))
-}
-
-impl Door {
-    /// The time as AWS has it.
-    pub(crate) fn now(&self) -> SystemTime {
-        self.config.time_source().map_or_else(SystemTime::now, |source| source.now())
-    }
-
-    pub(crate) fn appconfig(&self) -> aws_sdk_appconfig::Client {
-        aws_sdk_appconfig::Client::new(&self.config)
-    }
-
-    pub(crate) fn apprunner(&self) -> aws_sdk_apprunner::Client {
-        aws_sdk_apprunner::Client::new(&self.config)
-    }
-
-    pub(crate) fn ecr(&self) -> aws_sdk_ecr::Client {
-        aws_sdk_ecr::Client::new(&self.config)
-    }
-
-    pub(crate) fn ecs(&self) -> aws_sdk_ecs::Client {
-        aws_sdk_ecs::Client::new(&self.config)
-    }
-
-    pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
-        aws_sdk_iam::Client::new(&self.config)
-    }
-
-    pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
-        aws_sdk_cloudwatchlogs::Client::new(&self.config)
-    }
 }
 
 /// Without the keys: what is formatted may be logged, or be a panic's message.
@@ -373,55 +287,5 @@ impl Display for Access {
             Self::Role(name) | Self::Exactly(name) => write!(f, "role `{name}`"),
             Self::Profile(name) => write!(f, "profile `{name}`"),
         }
-    }
-}
-
-/// A list that many ask for and few calls answer.
-pub(crate) struct Listing<T>(Mutex<Option<(Instant, Rc<Vec<T>>)>>);
-
-impl<T> Default for Listing<T> {
-    fn default() -> Self {
-        Self(tokio::sync::Mutex::new(None))
-    }
-}
-
-impl<T> Listing<T> {
-    /// A list that was begun at or after `instant`, from a call of somebody else's where there is one.
-    pub(crate) async fn since(
-        &self,
-        instant: Instant,
-        list: impl AsyncFnOnce() -> Result<Vec<T>>,
-    ) -> Result<Rc<Vec<T>>> {
-        let mut last = self.0.lock().await;
-        if let Some((_, known)) = last.as_ref().filter(|(begun, _)| *begun >= instant) {
-            return Ok(known.clone());
-        }
-        let begun = Instant::now();
-        let listed = Rc::new(list().await?);
-        *last = Some((begun, listed.clone()));
-        Ok(listed)
-    }
-}
-
-/// The tags that say that a thing is ours.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Mark {
-    pub(crate) project: String,
-    pub(crate) stage: Option<String>,
-}
-
-impl Mark {
-    pub(crate) const PROJECT: &str = "foothold:project";
-    pub(crate) const STAGE: &str = "foothold:stage";
-
-    /// Key and value of each tag.
-    pub(crate) fn tags(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let stage = self.stage.as_deref().map(|stage| (Self::STAGE, stage));
-        [(Self::PROJECT, self.project.as_str())].into_iter().chain(stage)
-    }
-
-    /// Whether the tags of a thing say that it belongs to this project.
-    pub(crate) fn is_on<'t>(&self, tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> bool {
-        tags.into_iter().any(|(key, value)| key == Self::PROJECT && value == self.project)
     }
 }

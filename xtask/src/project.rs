@@ -1,5 +1,6 @@
 //! What every command starts with: the files, the declaration, and AWS.
 
+mod identity_center;
 mod images;
 mod sign_in;
 
@@ -22,8 +23,7 @@ use crate::orphans;
 use crate::policy;
 use crate::profiles;
 use crate::report::{Done, Judgement, Plan};
-use crate::resource::NotVisible;
-use crate::resources::{ImageSource, identity_center};
+use crate::resources::ImageSource;
 use crate::signals;
 use crate::ui::Ui;
 use crate::ui::progress::Progress;
@@ -192,37 +192,6 @@ impl<'u> Project<'u> {
             close_accounts: false,
             identity_center: Switch::Off,
         }
-    }
-
-    /// Whether there is Identity Center to declare people in.
-    pub(crate) async fn identity_center(&self, aws: &Aws) -> Result<Switch> {
-        if !self.config.organization {
-            return Ok(Switch::Off);
-        }
-        match identity_center::instance(aws, Instant::now()).await {
-            Ok(Some(_)) => Ok(Switch::On),
-            Ok(None) => Ok(Switch::Off),
-            // Looked at again, and told, at its turn.
-            Err(error) if error.is::<NotVisible>() => Ok(Switch::On),
-            Err(error) => Err(error.context("look for Identity Center")),
-        }
-    }
-
-    /// What to know where Identity Center is off: the end of a plan.
-    pub(crate) fn about(&self, identity_center: Switch) -> String {
-        if identity_center != Switch::Off || !self.config.organization {
-            return String::new();
-        }
-        if self.common.sandbox {
-            return "\n\nPeople's access needs Identity Center, which a sandbox has that is started with `cargo xtask \
-                    sandbox start -- --identity-center`. Nothing else needs it."
-                .to_owned();
-        }
-        format!(
-            "\n\nPeople's access needs Identity Center, which is not switched on, and no API can. In the management \
-             account:\n{}\nEnable; `cargo xtask bootstrap --wait` goes on by itself then. Nothing else needs it.",
-            identity_center::console(&self.config.region)
-        )
     }
 
     /// The profile that roles are assumed from; none where the credentials are in the environment.

@@ -101,37 +101,32 @@ async fn what_a_person_signs_in_with_is_in_the_cache_of_the_sdks_and_nowhere_els
     assert_eq!(found(&secrets, &record), [""; 0]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_said_or_written_whatever_is_asked_and_whatever_fails() {
-    let world = world::start().await;
-    world.write("aws-config", &format!("[profile a]\naws_secret_access_key = {THEIRS}"));
-    let mut texts = Vec::new();
-    let mut run = async |arguments: &[&str]| {
-        let mut command = world.admins(arguments);
-        command.env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace");
-        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("a task");
-        let output = output.expect("run xtask");
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        texts.push((arguments.join(" "), said.concat()));
-    };
+/// Runs a command that tells as much as it can, and keeps what it said.
+async fn said(world: &World, arguments: &[&str], texts: &mut Vec<(String, String)>) {
+    let mut command = world.admins(arguments);
+    command.env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace");
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("a task");
+    let output = output.expect("run xtask");
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    texts.push((arguments.join(" "), said.concat()));
+}
+
+/// Bootstraps that end at what is refused.
+async fn refused(world: &World, texts: &mut Vec<(String, String)>) {
+    let calls = [("ecr", "CreateRepository"), ("registry", "PUT manifest"), ("iam", "CreateRole")];
     for kind in [Kind::Denied, Kind::Expired] {
-        for (service, operation) in
-            [("ecr", "CreateRepository"), ("registry", "PUT manifest"), ("iam", "CreateRole")]
-        {
+        for (service, operation) in calls {
             let (service, operation) = (Some(service.to_owned()), Some(operation.to_owned()));
-            world.sandbox.add_fault(Rule {
-                service,
-                operation,
-                times: Some(1),
-                kind: kind.clone(),
-                ..denied()
-            });
+            let (times, kind) = (Some(1), kind.clone());
+            world.sandbox.add_fault(Rule { service, operation, times, kind, ..denied() });
         }
-        run(&["bootstrap", "--yes", "-vvv"]).await;
+        said(world, &["bootstrap", "--yes", "-vvv"], texts).await;
         world.sandbox.clear_faults();
     }
-    run(&["bootstrap", "--yes"]).await;
-    // An answer with a secret in it that cannot be read.
+}
+
+/// Answers with a secret in them that cannot be read.
+async fn unreadable(world: &World, texts: &mut Vec<(String, String)>) {
     for (seed, operation, arguments) in [
         (2, "AssumeRole", ["status", "-vvv"]),
         (8, "AssumeRole", ["status", "--json"]),
@@ -140,10 +135,14 @@ async fn no_secret_is_said_or_written_whatever_is_asked_and_whatever_fails() {
     ] {
         let (operation, kind) = (Some(operation.to_owned()), Kind::Garbled(seed));
         world.sandbox.add_fault(Rule { operation, kind, ..denied() });
-        run(&arguments).await;
+        said(world, &arguments, texts).await;
         let hit: u64 = world.sandbox.clear_faults().iter().map(|rule| rule.hit).sum();
         assert!(hit > 0, "{arguments:?}");
     }
+}
+
+/// Every command, as it goes when nothing fails.
+async fn asked(world: &World, texts: &mut Vec<(String, String)>) {
     let stage = ["--stage", "development", "--yes", "-vvv"];
     for arguments in [
         &["bootstrap", "--yes", "--json", "-vvv"][..],
@@ -159,8 +158,19 @@ async fn no_secret_is_said_or_written_whatever_is_asked_and_whatever_fails() {
         &["image", "-vvv"],
         &["teardown", "--yes", "-vvv"],
     ] {
-        run(arguments).await;
+        said(world, arguments, texts).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_said_or_written_whatever_is_asked_and_whatever_fails() {
+    let world = world::start().await;
+    world.write("aws-config", &format!("[profile a]\naws_secret_access_key = {THEIRS}"));
+    let mut texts = Vec::new();
+    refused(&world, &mut texts).await;
+    said(&world, &["bootstrap", "--yes"], &mut texts).await;
+    unreadable(&world, &mut texts).await;
+    asked(&world, &mut texts).await;
     // Gives credentials to whoever asks for them: the search finds what there is to find.
     let given = world.xtask(&["bootstrap", "--yes"]).await.good();
     assert_eq!(found(&keys_and_tokens(&world), &given.stdout), [""; 0]);

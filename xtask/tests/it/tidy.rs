@@ -67,8 +67,8 @@ fn no_source_is_longer_than_a_person_reads() {
     let is_story = |path: &Path| path.components().any(|c| c.as_os_str() == "tests");
     let read = sources("src").into_iter().filter(|(path, _)| !is_story(path));
     let long: Vec<_> = read.filter(|(_, text)| text.lines().count() > 320).map(|(path, _)| path).collect();
-    // One thing each: the door with its errors, all that can be reported.
-    let reasons = ["aws.rs", "report.rs", "account.rs", "express_service.rs"];
+    // One thing each: all that can be reported, and AWS's two longest stories.
+    let reasons = ["report.rs", "account.rs", "express_service.rs"];
     let without: Vec<_> = long.iter().filter(|p| !reasons.iter().any(|r| p.ends_with(r))).collect();
     assert!(without.is_empty(), "{without:?}");
 }
