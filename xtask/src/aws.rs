@@ -209,8 +209,12 @@ impl Aws {
             Some((_, config)) => config,
             None => self.config(account, access).await?,
         };
+        let instead = match (signed_in, access) {
+            (false, Access::Exactly(wanted)) => self.offered(account, wanted).await?,
+            _ => String::new(),
+        };
         let (found, ahead) =
-            identity(&config).await.with_context(|| format!("get into account {account}"))?;
+            identity(&config).await.with_context(|| format!("get into account {account}{instead}"))?;
         let config = ahead.corrects(config);
         if found.account != account {
             bail!("{access} leads to account {}, and not to {account}", found.account);
@@ -232,6 +236,15 @@ impl Aws {
             with_credentials(&self.base, SharedCredentialsProvider::new(given))
         };
         Ok(role.map(|role| (role.clone(), config(role))))
+    }
+
+    /// What the person's sign-in gives instead of a role that it does not give.
+    async fn offered(&self, account: &str, wanted: &str) -> Result<String> {
+        let Some(portal) = &self.portal else { return Ok(String::new()) };
+        Ok(match portal.roles(account).await?.join(", ") {
+            none if none.is_empty() => String::new(),
+            roles => format!(" by role `{wanted}`, which your sign-in does not give there; it gives {roles}"),
+        })
     }
 
     async fn config(&self, account: &str, access: &Access) -> Result<SdkConfig> {

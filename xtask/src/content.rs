@@ -64,7 +64,7 @@ impl Schema {
 
     /// What `key=value` of a command line means: JSON, or text where that is what the schema wants.
     pub(crate) fn assignment(&self, argument: &str) -> Result<(String, Value)> {
-        let Some((key, text)) = argument.split_once('=') else {
+        let Some((key, text)) = argument.split_once('=').filter(|(key, _)| !key.is_empty()) else {
             bail!("`{argument}` sets nothing: write `key=value`");
         };
         let known = self.document["properties"].as_object();

@@ -39,7 +39,7 @@ use ui::Ui;
 
 /// From one AWS account to a multi-account environment with a running, centrally configured application, and back.
 #[derive(Parser)]
-#[command(bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+#[command(bin_name = "cargo xtask", version)]
 struct Arguments {
     #[command(flatten)]
     common: Common,
@@ -49,8 +49,9 @@ struct Arguments {
 
 /// Options of every command.
 #[derive(clap::Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Common {
-    /// The stage, for what is about one.
+    /// The stage that it is about; where only one has an account, that one.
     #[arg(long, global = true)]
     pub(crate) stage: Option<String>,
     /// Answer yes. Never for a protected stage: that takes `--confirm`.

@@ -4,10 +4,12 @@ mod identity_center;
 mod images;
 mod sign_in;
 
+pub(crate) use identity_center::NO_CENTER;
+
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::time::Instant;
 
 use crate::Common;
@@ -27,7 +29,7 @@ use crate::resources::ImageSource;
 use crate::signals;
 use crate::ui::Ui;
 use crate::ui::progress::Progress;
-use crate::ui::prompts::{Person, Prompter};
+use crate::ui::prompts::{Interrupted, Person, Prompter};
 use crate::workspace::{Documents, Workspace};
 
 /// The files of this run and what they declare.
@@ -206,10 +208,13 @@ impl<'u> Project<'u> {
         }
     }
 
+    /// Fails when it was stopped: who has not seen everything knows nothing.
     pub(crate) async fn look(&self, e: &Environment<Aws>, aws: &Aws, adopt: &[String]) -> Result<Plan> {
         let options =
             Options { adopt: adopt.to_vec(), pace: self.pace, stop: self.stop.clone(), ..Options::default() };
-        engine::look(e, aws, &options).await
+        let plan = engine::look(e, aws, &options).await?;
+        ensure!(!self.stop.is_stopped(), Interrupted("and AWS is as it was"));
+        Ok(plan)
     }
 
     pub(crate) async fn reconcile(&self, e: &Environment<Aws>, aws: &Aws, adopt: &[String]) -> Result<Done> {

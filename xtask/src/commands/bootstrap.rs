@@ -241,13 +241,17 @@ fn summary<T>(project: &Project, aws: &Aws, declared: &Declared, seen: &Report<T
         false => format!("\nConsole, by switching roles:\n{}", listed(&links)),
     };
     let sandbox = if project.common.sandbox { " --sandbox" } else { "" };
+    let login = match declared.center.identity_center {
+        Some(_) => format!("  cargo xtask login{sandbox}\n"),
+        None => String::new(),
+    };
     let stage = addresses.first().map_or("development", |(stage, _)| stage);
     format!(
         "\n{name} runs.\n{}{console}\n\
          Profiles {profiles} are in {file}, for the AWS CLI and every SDK.\n\
          Signed in as {caller}.\n\
          On AWS this costs about {costs:.0} USD a month, until `cargo xtask teardown`.\n\n\
-         Next:\n  cargo xtask status{sandbox}\n  \
+         Next:\n{login}  cargo xtask status{sandbox}\n  \
          cargo xtask config set boolEnableLimitResults=true --stage {stage}{sandbox}\n  \
          cargo xtask teardown{sandbox}",
         listed(&addresses)

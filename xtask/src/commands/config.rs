@@ -33,7 +33,7 @@ pub(crate) enum Arguments {
     Deploy(release::Waiting),
     /// Show who deployed what when.
     History(history::Arguments),
-    /// Return to what was deployed before, at once; works while a deployment runs.
+    /// Return to what was deployed before, at once; works while a deployment runs. A second time returns from there.
     Rollback,
     /// Deploy to one stage what is deployed to another.
     Promote(promote::Arguments),

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
@@ -33,6 +33,7 @@ pub(crate) struct Arguments {
 const FEDERATION: &str = "https://signin.aws.amazon.com/federation";
 
 pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
+    ensure!(!common.sandbox, "a sandbox has no console: `cargo xtask status` and `exec` show what is in it");
     let Some(session) = session::open(ui, common, arguments.role.as_deref()).await? else {
         ui.say("Nothing was opened.");
         return Ok(ExitCode::FAILURE);

@@ -29,7 +29,7 @@ use crate::ui::text;
 /// Bring a new image to a stage, and return to the last good one when it does not come up.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The image that ran before this one.
+    /// The image that ran before this one; a second time, this one again.
     #[arg(long, conflicts_with = "image")]
     rollback: bool,
     /// An image that the repository has, by its tag or digest, instead of what the sources make.
@@ -299,7 +299,7 @@ impl<'p, 'u> Deploy<'p, 'u> {
                 bail!("the image did not come up, and neither did the one before: {why}");
             }
         }
-        match seen(self.project, &self.url, Wanted::Image(digest(&good)?), Instant::now()).await? {
+        match seen(self.project, &self.url, Wanted::Before(digest(&good)?), Instant::now()).await? {
             true => bail!("the image did not come up; stage {name} runs {good} again"),
             false => bail!("the image did not come up, and {} was not seen to run {good} again", self.url),
         }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::Common;
+use crate::image::from_cargo;
 use crate::session::{self, misleads};
 use crate::ui::Ui;
 
@@ -49,8 +50,3 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
 /// What a shell and `env` end with when there is no such command, and when it cannot be run.
 const MISSING: u8 = 127;
 const REFUSED: u8 = 126;
-
-/// What `cargo run` has told us about this package, which is nothing for another program.
-fn from_cargo(variable: &str) -> bool {
-    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|family| variable.starts_with(family))
-}

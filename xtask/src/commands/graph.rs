@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 
 use crate::Common;
 use crate::environment::Switch;
@@ -37,12 +38,22 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         declaration.identity_center = Switch::On;
     }
     let (e, _) = project.wanted(&declaration);
+    if common.json {
+        ui.json(&edges_and_nodes(&e.shape));
+        return Ok(ExitCode::SUCCESS);
+    }
     ui.result(match arguments.format {
         Format::Mermaid => mermaid(&e.shape),
         Format::Dot => dot(&e.shape),
         Format::Svg => svg(&e.shape),
     });
     Ok(ExitCode::SUCCESS)
+}
+
+fn edges_and_nodes(shape: &Shape) -> Value {
+    let nodes: Vec<_> = shape.nodes().map(|node| json!({"id": node.0, "label": shape.label(node)})).collect();
+    let edges = edges(shape).into_iter().map(|(node, need)| json!({"from": need.0, "to": node.0}));
+    json!({"nodes": nodes, "edges": edges.collect::<Vec<_>>()})
 }
 
 /// What each entry needs directly: what its needs need is not drawn again.

@@ -17,6 +17,8 @@ pub(crate) enum Wanted<'w> {
     Configuration(&'w str),
     /// An image's digest.
     Image(&'w str),
+    /// The digest of the one that ran before.
+    Before(&'w str),
 }
 
 /// Answers in a row that must carry a version, for each instance that was seen: a load balancer shows them in turn.
@@ -44,7 +46,7 @@ pub(crate) async fn seen(
             drop(bar);
             let (seconds, instances) = (since.elapsed().as_secs_f64(), answers.instances.len());
             let of = if instances > 1 { format!(", on {instances} instances") } else { String::new() };
-            project.ui.say(format_args!("Live in {seconds:.1} s{of}: {url}"));
+            project.ui.say(format_args!("{} in {seconds:.1} s{of}: {url}", wanted.arrived()));
             return Ok(true);
         }
         if project.stop.or(tokio::time::sleep(EVERY)).await.is_none() {
@@ -73,15 +75,19 @@ impl Wanted<'_> {
     fn is_in(self, version: &Version) -> bool {
         match self {
             Self::Configuration(label) => version.configuration.as_deref() == Some(label),
-            Self::Image(digest) => version.image.as_deref() == Some(digest),
+            Self::Image(digest) | Self::Before(digest) => version.image.as_deref() == Some(digest),
         }
+    }
+
+    fn arrived(self) -> &'static str {
+        if matches!(self, Self::Before(_)) { "Back" } else { "Live" }
     }
 
     /// What an answer carries instead.
     fn shown(self, version: &Version) -> String {
         let (what, value) = match self {
             Self::Configuration(_) => ("configuration", &version.configuration),
-            Self::Image(_) => ("image", &version.image),
+            Self::Image(_) | Self::Before(_) => ("image", &version.image),
         };
         format!("{what} {} on instance {}", value.as_deref().unwrap_or("none"), version.instance)
     }

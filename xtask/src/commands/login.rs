@@ -16,10 +16,10 @@ use crate::aws::{Again, Opened, Portal, Reach, Sso, SsoSession};
 use crate::config::{Config, FILE, IdentityCenter};
 use crate::environment::MANAGEMENT;
 use crate::profiles::{self, Rewrite, Settings, Text};
-use crate::project::Project;
+use crate::project::{NO_CENTER, Project};
 use crate::resources::cli_profile::reads_back;
 use crate::ui::Ui;
-use crate::ui::prompts::Person;
+use crate::ui::prompts::{Interrupted, Person};
 
 /// Sign in to Identity Center, and write a profile for each of your accounts and roles.
 ///
@@ -57,6 +57,9 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         project.config.identity_center = Some(IdentityCenter { start_url: start_url.clone(), region });
     }
     let sso = project.sso().with_context(|| {
+        if common.sandbox {
+            return format!("find where to sign in: {NO_CENTER}");
+        }
         format!(
             "find where to sign in: {FILE} has no [identity_center]. `cargo xtask bootstrap` writes it once the \
              organization has Identity Center; --start-url gives it before. Without Identity Center there is nothing \
@@ -89,7 +92,7 @@ async fn signed_in(project: &Project<'_>, sso: &Sso, arguments: &Arguments) -> R
     let tell = move |page: &Page<'_>| tell(&ui, page, browser);
     let patience = Duration::from_secs(arguments.patience);
     let signing = signin::sign_in(&project.reach, &sso.session, way, patience, &tell);
-    let token = project.stop.or(signing).await.context("sign in: interrupted, and nothing was written")??;
+    let token = project.stop.or(signing).await.ok_or(Interrupted("and nothing was written"))??;
     let portal = open(Portal::open_with(&project.reach, sso, token).await?)?;
     portal.keep().await?;
     Ok(portal)

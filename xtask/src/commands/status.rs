@@ -87,6 +87,14 @@ fn screen(
     let drift = |judgement: &Judgement| !matches!(judgement, Judgement::Same | Judgement::Kept(_));
     lines.push(match plan.count(drift) {
         0 => format!("\nAs declared: {} resources.", plan.lines.len()),
+        hidden if hidden == plan.count(|judgement| matches!(judgement, Judgement::NotVisible(_))) => {
+            let seen = plan.lines.len() - hidden;
+            let which = match project.ui.verbose {
+                true => format!(":\n\n{}", text::plan(plan, false)),
+                false => "; -v lists them.".to_owned(),
+            };
+            format!("\nAs declared: {seen} resources. {hidden} are not visible to you{which}")
+        }
         _ => format!("\nNot as declared:\n\n{}", text::plan(plan, false)),
     });
     lines.join("\n")

@@ -100,9 +100,10 @@ fn confirmed(project: &Project, orphans: bool) -> Result<bool> {
 
 /// Ends by looking again.
 async fn look_again(project: &Project<'_>, aws: &Aws, e: &Environment<Aws>, orphans: bool) -> Result<()> {
-    if !project.stop.is_stopped() {
-        let plan = project.look(e, aws, &[]).await?;
-        project.ui.say(left(project, &plan, orphans));
+    match project.look(e, aws, &[]).await {
+        Ok(plan) => project.ui.say(left(project, &plan, orphans)),
+        Err(_) if project.stop.is_stopped() => {}
+        Err(error) => return Err(error),
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::{Center, Declaration, DeclaredStage, account};
 use crate::aws::Aws;
 use crate::config::{self, Document, IdentitySource, PREDEFINED_STRATEGIES, Where};
 use crate::graph::{Environment, Input, Key};
+use crate::names::role_arn;
 use crate::policy::{self, render_own};
 use crate::resources::*;
 
@@ -256,7 +257,7 @@ impl Declaration {
             }),
             Document::ConfigurationEditor(stage) => {
                 let environment = stages.iter().find(|known| known.name == *stage)?.environment;
-                self.editor(of, environment)
+                self.editor(of, environment, stage)
             }
             Document::Own(file) => {
                 let (dir, file) = (self.policies.clone(), file.clone());
@@ -268,7 +269,7 @@ impl Declaration {
     }
 
     /// What reaches one stage's configuration, and the images.
-    fn editor(&self, of: &Center, environment: Key<ConfigurationEnvironment>) -> Input<Value> {
+    fn editor(&self, of: &Center, environment: Key<ConfigurationEnvironment>, stage: &str) -> Input<Value> {
         let ids = of.account.learns(|account| account.id.clone()).and(Input::all(vec![
             of.application.learns(|application| application.id.clone()),
             of.profile.learns(|profile| profile.id.clone()),
@@ -276,6 +277,7 @@ impl Declaration {
             of.quick.learns(|strategy| strategy.id.clone()),
         ]));
         let (region, repository) = (self.config.region.clone(), self.names().repository());
+        let (path, role) = (self.names().role_path(), self.names().read_role(stage));
         self.policy(&policy::CONFIGURATION_EDITOR, ids, move |(account, ids)| {
             let here = |service: &str, path: String| format!("arn:aws:{service}:{region}:{account}:{path}");
             let id = |place: usize| ids.get(place).map_or("", String::as_str);
@@ -286,6 +288,7 @@ impl Declaration {
                 ("profile_id", json!(id(1))),
                 ("environment_id", json!(id(2))),
                 ("strategy_arns", json!(strategies.collect::<Vec<_>>())),
+                ("read_role_arn", json!(role_arn(&account, &path, &role))),
                 ("repository_arn", json!(here("ecr", format!("repository/{repository}")))),
             ]
         })

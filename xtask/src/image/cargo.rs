@@ -134,7 +134,16 @@ async fn rustc(directory: &Path, arguments: &[&str]) -> Result<String> {
 pub(crate) fn cargo(directory: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.current_dir(directory).kill_on_drop(true).stdin(std::process::Stdio::null());
+    // Build scripts that look at them would run again whenever we are started another way.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(from_cargo)) {
+        command.env_remove(name);
+    }
     command
+}
+
+/// What `cargo run` has told us about this package, which is nothing for another program.
+pub(crate) fn from_cargo(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|family| variable.starts_with(family))
 }
 
 /// What a command answers on stdout.

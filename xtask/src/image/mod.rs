@@ -30,6 +30,7 @@ use anyhow::{Context as _, Result};
 pub(crate) use assemble::{Contents, assemble};
 pub(crate) use build::{BuildProgress, Stopped, build};
 pub(crate) use builder::{Builder, BuilderKind, Engine, Linkage, choose, reason};
+pub(crate) use cargo::from_cargo;
 pub(crate) use commit::{Commit, head, last_commit};
 pub(crate) use fingerprint::fingerprint;
 pub(crate) use host::Host;

@@ -14,7 +14,7 @@ impl Scripted {
 
     fn next(&mut self, question: &str) -> Result<&'static str> {
         match self.0.pop_front().unwrap_or_else(|| panic!("no answer to {question:?}")) {
-            "^C" => Err(Interrupted.into()),
+            "^C" => Err(Interrupted("and nothing was changed").into()),
             answer => Ok(answer),
         }
     }

@@ -60,7 +60,7 @@ pub(crate) const OPERATOR: Policy = policy("operator.json", &["region", "role_pa
 /// What reaches the configuration of one stage, and its images.
 pub(crate) const CONFIGURATION_EDITOR: Policy = policy(
     "configuration-editor.json",
-    &["application_arn", "environment_id", "profile_id", "repository_arn", "strategy_arns"],
+    &["application_arn", "environment_id", "profile_id", "read_role_arn", "repository_arn", "strategy_arns"],
 );
 
 /// Every document that we know.

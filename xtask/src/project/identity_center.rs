@@ -9,6 +9,10 @@ use crate::environment::Switch;
 use crate::resource::NotVisible;
 use crate::resources::identity_center;
 
+/// What to do about a sandbox without it.
+pub(crate) const NO_CENTER: &str = "a sandbox has it that was started with `cargo xtask sandbox start -- \
+                                    --identity-center`, and then bootstrapped";
+
 impl Project<'_> {
     /// Whether there is Identity Center to declare people in.
     pub(crate) async fn identity_center(&self, aws: &Aws) -> Result<Switch> {
@@ -30,9 +34,7 @@ impl Project<'_> {
             return String::new();
         }
         if self.common.sandbox {
-            return "\n\nPeople's access needs Identity Center, which a sandbox has that is started with `cargo xtask \
-                    sandbox start -- --identity-center`. Nothing else needs it."
-                .to_owned();
+            return format!("\n\nPeople's access needs Identity Center: {NO_CENTER}. Nothing else needs it.");
         }
         format!(
             "\n\nPeople's access needs Identity Center, which is not switched on, and no API can. In the management \

@@ -133,7 +133,7 @@ impl Ui {
             };
         }
         let Some(mut person) = Person::at_terminal() else {
-            bail!("nobody can be asked \"{question}\": pass --confirm {name}")
+            bail!("{question} Nobody can be asked for a name: pass --confirm {name}")
         };
         let typed = person.text(&format!("{question} Type {name} to go on"), None, &|_| None)?;
         Ok(typed.trim() == name)

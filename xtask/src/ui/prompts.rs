@@ -6,6 +6,7 @@ use anyhow::Result;
 use dialoguer::console::Term;
 use dialoguer::theme::ColorfulTheme;
 use dialoguer::{Confirm, Input, Select};
+use rustix::termios::{QueueSelector, tcflush};
 
 /// What is wrong with an answer, and what to write instead; none when it will do.
 pub(crate) type Refusal<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -19,13 +20,13 @@ pub(crate) trait Prompter {
     fn confirm(&mut self, question: &str, default: bool) -> Result<bool>;
 }
 
-/// Ctrl-C at a question: nothing has been done, and the exit status is 130.
+/// Ctrl-C before anything was done: what is as it was. The exit status is 130.
 #[derive(Debug)]
-pub(crate) struct Interrupted;
+pub(crate) struct Interrupted(pub(crate) &'static str);
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("interrupted at a question, nothing was changed")
+        write!(f, "interrupted, {}", self.0)
     }
 }
 
@@ -42,7 +43,11 @@ impl Person {
     pub(crate) fn at_terminal() -> Option<Self> {
         let term = Term::stderr();
         let somebody = term.is_term() && std::io::IsTerminal::is_terminal(&std::io::stdin());
-        somebody.then(|| Person { term, theme: ColorfulTheme::default() })
+        somebody.then(|| {
+            // What was typed before a question is no answer to it. Where it stays, the question is still seen.
+            tcflush(std::io::stdin(), QueueSelector::IFlush).ok();
+            Person { term, theme: ColorfulTheme::default() }
+        })
     }
 
     /// A menu that ends early leaves the cursor hidden.
@@ -50,7 +55,7 @@ impl Person {
         answer.map_err(|dialoguer::Error::IO(e)| {
             self.term.show_cursor().ok();
             match e.kind() {
-                std::io::ErrorKind::Interrupted => Interrupted.into(),
+                std::io::ErrorKind::Interrupted => Interrupted("and nothing was changed").into(),
                 _ => anyhow::Error::from(e).context("ask at the terminal"),
             }
         })

@@ -6,6 +6,11 @@ use std::path::Path;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readme_shows_what_the_commands_print() {
     let world = world::start().await;
+    // As it is for whoever begins.
+    std::fs::remove_file(world.file("foothold.toml")).expect("remove it");
+    let answers = ["--region", "eu-west-1", "--email", "aws+{name}-{account}@example.com"];
+    // Nobody says yes.
+    assert_eq!(world.xtask(&[&["bootstrap"][..], &answers].concat()).await.status, 1);
     let plan = world.xtask(&["plan"]).await.good().stdout;
     world.xtask(&["bootstrap", "--yes"]).await.good();
     let status = world.xtask(&["status"]).await.good().stdout;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+use crate::report::duration;
 
 /// Somebody who listens for the browser.
 pub(super) struct Redirect(TcpListener);
@@ -31,12 +33,12 @@ impl Redirect {
 
     /// The code that the browser brings. Fails when it brings another `state`, a refusal, or nothing in time.
     pub(super) async fn code(&self, state: &str, patience: Duration) -> Result<String> {
-        let minutes = patience.as_secs_f64() / 60.0;
         let waited = timeout(patience, self.first_answer(state)).await;
-        waited.with_context(|| {
-            format!(
-                "the browser did not come back within {minutes:.0} minutes, and nothing was written: run \
-                 `cargo xtask login` again, or with --device where this machine's browser cannot reach it"
+        waited.map_err(|_elapsed| {
+            anyhow!(
+                "the browser did not come back within {}, and nothing was written: run `cargo xtask login` again, or \
+                 with --device where this machine's browser cannot reach it",
+                duration(patience)
             )
         })?
     }

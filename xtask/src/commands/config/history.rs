@@ -1,6 +1,5 @@
 //! `cargo xtask config history`
 
-use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -17,15 +16,16 @@ use crate::ui::Ui;
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// How many deployments.
-    #[arg(long, short = 'n', default_value = "20")]
-    number: NonZeroUsize,
+    #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    number: u32,
 }
 
 pub(super) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Result<ExitCode> {
     let mut project = Project::open_anyway(ui, common).await?;
     let place = Place::find(&mut project).await?;
     let newest_first = place.target.deployments().await?;
-    let asked = newest_first.iter().take(arguments.number.get()).map(|it| place.target.deployment(it.number));
+    let asked =
+        newest_first.iter().take(arguments.number as usize).map(|it| place.target.deployment(it.number));
     // Descriptions are not in the list.
     let deployments: Vec<Deployment> = stream::iter(asked).buffered(8).try_collect().await?;
     if deployments.is_empty() {

@@ -1,8 +1,9 @@
 //! `cargo xtask config set` and `config deploy`
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::place::{File, Place, schema};
 use super::release::{self, Release};
@@ -62,8 +63,10 @@ async fn bring(
 
 /// The text with all of these set.
 fn assign(schema: &Schema, text: &str, assignments: &[String]) -> Result<String> {
+    let mut keys = BTreeSet::new();
     assignments.iter().try_fold(text.to_owned(), |text, argument| {
         let (key, value) = schema.assignment(argument)?;
+        ensure!(keys.insert(key.clone()), "`{key}` is set twice");
         content::set(&text, &key, &value)
     })
 }
