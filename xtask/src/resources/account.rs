@@ -182,7 +182,7 @@ impl Account {
         let tags = tags.into_iter().filter(|tag| kept.contains_key(tag.key()));
         let tags = tags.map(|tag| (tag.key, tag.value)).collect();
         let unit = match self.unit {
-            Some(_) => parent(cx.world, id).await?,
+            Some(_) => Some(parent(cx.world, id).await?),
             None => None,
         };
         let learned = self.learned(id);
@@ -318,10 +318,12 @@ async fn described(aws: &Aws, id: &str, email: &str) -> Result<Option<Found>> {
     Ok(account.filter(|account| has(account, email)))
 }
 
-async fn parent(aws: &Aws, id: &str) -> Result<Option<String>> {
+/// Where it is. [`Busy`] while AWS lists the account and does not know it there.
+async fn parent(aws: &Aws, id: &str) -> Result<String> {
     let answer = aws.organizations().list_parents().child_id(id).send().await;
     let parents = read(answer, &["ChildNotFoundException"])?.and_then(|answer| answer.parents);
-    Ok(parents.unwrap_or_default().into_iter().find_map(|parent| parent.id))
+    let found = parents.unwrap_or_default().into_iter().find_map(|parent| parent.id);
+    found.ok_or_else(|| Busy(format!("AWS does not tell yet which unit account {id} is in")).into())
 }
 
 /// Whether AWS may not have made its role yet. By a clock that is ahead of ours, it is of the future.

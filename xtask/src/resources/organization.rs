@@ -10,7 +10,7 @@ use super::unit::units;
 use crate::aws::{Aws, Mark, gone, read, wrote};
 use crate::graph::Node;
 use crate::report::Known;
-use crate::resource::{Cx, Resource, Seen, SeenBy, State};
+use crate::resource::{Busy, Cx, Resource, Seen, SeenBy, State};
 
 /// The organization of the caller's account, with all features.
 #[derive(Serialize)]
@@ -78,7 +78,11 @@ impl Resource for Organization {
             wrote(answer, &["AlreadyInOrganizationException", "ConcurrentModificationException"])?;
         }
         // The root carries our tags: an organization cannot have any. One that is not listed yet gets them when it is seen.
-        let Some(root) = root(cx.world).await? else { return Ok(()) };
+        let root = match (root(cx.world).await?, current) {
+            (Some(root), _) => root,
+            (None, None) => return Ok(()),
+            (None, Some(_)) => return Err(Busy("AWS does not tell the root at the moment".to_owned()).into()),
+        };
         let answer = client.tag_resource().resource_id(root).set_tags(Some(tags(&self.mark)?)).send().await;
         wrote(answer, AGAIN)?;
         Ok(())

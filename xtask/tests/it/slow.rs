@@ -2,7 +2,8 @@
 
 use crate::deploy::{deploy, program, runs};
 use crate::together::one_environment;
-use crate::world::{self, Ended, World};
+use crate::world::{self, Ended, World, denied};
+use sandbox::faults::{Kind, Rule};
 use std::process::Command;
 
 /// Waits a moment for what AWS may take half an hour for.
@@ -101,5 +102,17 @@ async fn a_roll_out_and_a_configuration_that_hang_are_told_with_what_to_do_and_e
     impatient(&world, &set).await.says("stage development is busy: deployment 2").says("Pass --wait");
     go_on(&world);
     world.xtask(&set).await.good();
+    world.xtask(&["plan", "--check"]).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_is_listed_before_its_unit_is_told_is_moved_all_the_same() {
+    let world = world::start().await;
+    let operation = Some("ListParents".to_owned());
+    world.sandbox.add_fault(Rule { operation, times: Some(1), kind: Kind::Stale, ..denied() });
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    let requests = world.sandbox.requests();
+    let refused = |it: &&sandbox::record::Record| it.error.as_deref() == Some("ChildNotFoundException");
+    assert_eq!(requests.iter().filter(refused).count(), 1);
     world.xtask(&["plan", "--check"]).await.good();
 }
