@@ -2,7 +2,8 @@
 
 use crate::deploy::{program, runs};
 use crate::live::until;
-use crate::world::{self, Ended, World, denied};
+use crate::people::{PEOPLE, with_an_organization};
+use crate::world::{self, Ended, FOOTHOLD, World, denied};
 use sandbox::faults::{Kind, Rule};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
@@ -161,6 +162,33 @@ async fn a_deployment_that_is_interrupted_was_asked_for_or_not_and_says_which() 
     until("the other image", async || runs(&url).await != first).await;
     let again = Ended::of(command().output().expect("run xtask"));
     again.good();
+    world.xtask(&["plan", "--check"]).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_interrupted_while_looking_is_told_nothing_that_was_not_seen() {
+    let world = with_an_organization().await;
+    world.write("foothold.toml", &format!("{FOOTHOLD}{PEOPLE}"));
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    let stage = ["--stage", "development", "--yes"];
+    for (command, stage) in [
+        (&["access"][..], &[][..]),
+        (&["plan"], &[]),
+        (&["status"], &[]),
+        (&["image"], &[]),
+        (&["teardown", "--confirm", "ListServices"], &[]),
+        (&["logs"], &stage),
+        (&["env"], &stage),
+        (&["deploy"], &stage),
+        (&["config", "show"], &stage),
+        (&["config", "history"], &stage),
+        (&["config", "set", "intResultLimit=7"], &stage),
+    ] {
+        let arguments = [command, stage].concat();
+        let ended = interrupted(&world, world.admins(&arguments), "ListAccounts").await;
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+        ended.says("error: interrupted, and AWS is as it was");
+    }
     world.xtask(&["plan", "--check"]).await.good();
 }
 
