@@ -244,20 +244,21 @@ fn each_regret_is_found() {
 
 #[test]
 fn what_an_action_does_not_take_and_a_request_does_not_have_is_found() {
-    let with = |policy: &Policy, statement: usize, key: &str, value: Json| {
+    let with = |policy: &Policy, sid: &str, key: &str, value: Json| {
         let mut document = rendered(policy);
-        document["Statement"][statement][key] = value;
+        let mut statements = document["Statement"].as_array_mut().unwrap().iter_mut();
+        statements.find(|it| it["Sid"] == sid).unwrap()[key] = value;
         lint(kind(policy).unwrap(), &document)
     };
     let profile = "arn:aws:appconfig:eu-west-1:111111111111:application/a/configurationprofile/b";
     let takes = "appconfig:GetLatestConfiguration takes none of these resources";
-    let found = with(&READ_ROLE, 0, "Resource", json!(profile));
+    let found = with(&READ_ROLE, "ReadTheConfigurationOfOneStage", "Resource", json!(profile));
     assert!(found.contains(&takes.to_owned()) && found.contains(&format!("no action here takes {profile}")));
     assert!(found.contains(&"appconfig:GetLatestConfiguration without its configuration".to_owned()));
 
     // What takes no resource takes `*`; of several resources each has to be allowed somewhere.
     let repository = "arn:aws:ecr:eu-west-1:111111111111:repository/a/b";
-    let found = with(&CONFIGURATION_EDITOR, 4, "Resource", json!(repository));
+    let found = with(&CONFIGURATION_EDITOR, "SignInToTheRegistry", "Resource", json!(repository));
     assert_eq!(
         found,
         [
@@ -265,16 +266,20 @@ fn what_an_action_does_not_take_and_a_request_does_not_have_is_found() {
             format!("no action here takes {repository}"),
         ]
     );
-    let found = with(&CONFIGURATION_EDITOR, 3, "Resource", json!(profile));
+    let found = with(&CONFIGURATION_EDITOR, "UseOurStrategyAndThoseOfAws", "Resource", json!(profile));
     assert_eq!(found, ["appconfig:StartDeployment without its deploymentstrategy"]);
-    let found = with(&OPERATOR, 0, "Resource", json!("arn:aws:ecs:eu-west-1:*:service/s"));
+    let found =
+        with(&OPERATOR, "DeployToExpressMode", "Resource", json!("arn:aws:ecs:eu-west-1:*:service/s"));
     assert!(
         found.contains(&"no action here takes arn:aws:ecs:eu-west-1:*:service/s".to_owned()),
         "{found:?}"
     );
 
-    for (policy, key) in [(&DEVELOPER, "iam:PassedToServices"), (&APP_ROLE_TRUST, "aws:SourceAcount")] {
-        let found = with(policy, 0, "Condition", json!({"StringEquals": {key: "x"}}));
+    for (policy, sid, key) in [
+        (&DEVELOPER, "GiveOurRolesToWhatRunsThem", "iam:PassedToServices"),
+        (&APP_ROLE_TRUST, "AssumeByTasksOfThisAccount", "aws:SourceAcount"),
+    ] {
+        let found = with(policy, sid, "Condition", json!({"StringEquals": {key: "x"}}));
         assert!(found[0].ends_with(&format!(" has no {key}")), "{found:?}");
     }
 }
