@@ -32,10 +32,13 @@ async fn a_developer_sees_and_changes_development_and_is_denied_production_by_aw
 
     let status = ada.xtask(&["status"]).await.good();
     assert!(status.stdout.contains(&url) && !status.stdout.contains("+ "), "{}", status.stdout);
-    for unseen in ["organization ListServices", "permission set ListServices-developer"] {
-        let line = status.stdout.lines().find(|line| line.contains(unseen));
-        assert!(line.is_some_and(|line| line.contains("not visible to you")), "{}", status.stdout);
+    let all = ada.xtask(&["status", "-v"]).await.good().stdout;
+    let unseen: Vec<_> = all.lines().filter(|line| line.starts_with("  ? ")).collect();
+    for label in ["organization ListServices", "permission set ListServices-developer"] {
+        assert!(unseen.iter().any(|line| line.contains(label)), "{all}");
     }
+    let told = format!("{} are not visible to you; -v lists them", unseen.len());
+    assert!(status.stdout.contains(&told), "{}", status.stdout);
 
     let stage = ["--stage", "development", "--yes"];
     let set = ["config", "set", "boolEnableLimitResults=true", "intResultLimit=7"];
