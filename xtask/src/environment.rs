@@ -19,7 +19,7 @@ use crate::graph::{Environment, Input, Key};
 use crate::image::PORT;
 use crate::names::{self, Names};
 use crate::policy::{self, Policy};
-use crate::profiles::{self, Way};
+use crate::profiles::{self, Source, Way};
 pub(crate) use machine::sections;
 pub(crate) use people::{People, Strays};
 
@@ -47,8 +47,8 @@ pub(crate) struct Declaration {
     pub(crate) shared_config: String,
     /// The sandbox, where one is AWS.
     pub(crate) endpoint: Option<String>,
-    /// The profile that roles are assumed from.
-    pub(crate) source_profile: Option<String>,
+    /// Where the roles of profiles are taken from.
+    pub(crate) source: Source,
     /// Whether accounts that are no longer wanted are closed.
     pub(crate) close_accounts: bool,
     pub(crate) identity_center: Switch,

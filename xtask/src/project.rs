@@ -23,7 +23,7 @@ use crate::image::BuilderKind;
 use crate::interview::{self, Answers, Surroundings};
 use crate::orphans;
 use crate::policy;
-use crate::profiles;
+use crate::profiles::{self, Source};
 use crate::report::{Done, Judgement, Plan};
 use crate::resources::ImageSource;
 use crate::signals;
@@ -190,21 +190,18 @@ impl<'u> Project<'u> {
             // A file that cannot be read is the profiles' own error, at their turn.
             shared_config: profiles::read(&self.workspace.profiles).unwrap_or_default(),
             endpoint: self.reach.only.clone(),
-            source_profile: self.source_profile(),
+            source: self.credentials_from(),
             close_accounts: false,
             identity_center: Switch::Off,
         }
     }
 
-    /// The profile that roles are assumed from; none where the credentials are in the environment.
-    fn source_profile(&self) -> Option<String> {
-        let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
-        let environment = !self.common.sandbox && set("AWS_ACCESS_KEY_ID").is_some();
-        let profile = self.reach.profile.clone().or_else(|| set("AWS_PROFILE"));
-        if environment && profile.is_none() {
-            None
-        } else {
-            Some(profile.unwrap_or_else(|| "default".to_owned()))
+    /// Where the roles of profiles are taken from. The sandbox's config file has its administrator as `default`.
+    fn credentials_from(&self) -> Source {
+        match &self.reach.profile {
+            Some(profile) => Source::Profile(profile.clone()),
+            None if self.common.sandbox => Source::Profile("default".to_owned()),
+            None => Source::found(|name| std::env::var(name).ok(), self.workspace.has_default_profile()),
         }
     }
 

@@ -83,25 +83,28 @@ impl Session {
     }
 }
 
+/// The variables that say who or where a program is; there are more, of families that have no end.
+pub(crate) const MISLEADING: [&str; 14] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ACCOUNT_ID",
+    "AWS_ENDPOINT_URL",
+];
+
 /// Whether a variable says who or where a program is, and must not reach one that is somebody else somewhere else.
 pub(crate) fn misleads(variable: &str) -> bool {
-    const NAMES: [&str; 13] = [
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_SECURITY_TOKEN",
-        "AWS_CREDENTIAL_EXPIRATION",
-        "AWS_PROFILE",
-        "AWS_DEFAULT_PROFILE",
-        "AWS_REGION",
-        "AWS_DEFAULT_REGION",
-        "AWS_ROLE_ARN",
-        "AWS_ROLE_SESSION_NAME",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_ACCOUNT_ID",
-    ];
     let families = ["AWS_ENDPOINT_URL", "AWS_CONTAINER_", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"];
-    NAMES.contains(&variable) || families.iter().any(|family| variable.starts_with(family))
+    MISLEADING.contains(&variable) || families.iter().any(|family| variable.starts_with(family))
 }
 
 #[cfg(test)]

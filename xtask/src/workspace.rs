@@ -81,6 +81,13 @@ impl Workspace {
         Ok(Self { foothold, configurations, profiles, home, ..self.clone() })
     }
 
+    /// Whether the caller's shared files give credentials without a profile's name. A file that cannot be read gives none.
+    pub(crate) fn has_default_profile(&self) -> bool {
+        let files = [Ok(self.profiles.clone()), profiles::credentials_file()];
+        let texts = files.into_iter().filter_map(|file| profiles::read(&file.ok()?).ok());
+        texts.into_iter().any(|text| profiles::has_default(&text))
+    }
+
     /// Everything that a declaration is made from besides `foothold.toml`. Fails when one of it is missing or broken,
     /// naming every stage whose configuration is.
     pub(crate) fn documents(&self, config: &Config) -> Result<Documents> {

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use aws_config::credential_process::CredentialProcessProvider;
+use aws_config::profile::{Profile, ProfileSet};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_runtime::env_config::file::EnvConfigFiles;
@@ -13,7 +14,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 use super::NoCredentials;
 use super::failure::causes;
 
-/// A profile that is such a session.
+/// A profile that is such a session, or whose role is taken from one.
 #[derive(Debug)]
 pub(super) struct LoginSession {
     profile: String,
@@ -21,7 +22,8 @@ pub(super) struct LoginSession {
 }
 
 impl LoginSession {
-    /// The session that the profile is, or the one in use where none is named; none where that is something else.
+    /// The session that the profile begins with, or the one in use where none is named; none where that is something
+    /// else.
     pub(super) async fn of(profile: Option<&str>) -> Option<Self> {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         if profile.is_none() && set("AWS_ACCESS_KEY_ID") {
@@ -32,11 +34,24 @@ impl LoginSession {
         // Files that cannot be read are told by what needs them.
         let read = aws_config::profile::load(&fs, &env, &files, named).await.ok()?;
         let profile = read.selected_profile().to_owned();
-        read.get_profile(&profile)?.get("login_session")?;
+        begins_with(&read, &profile)?.get("login_session")?;
         let quoted = profile.replace('\'', r"'\''");
         let command = format!("aws configure export-credentials --profile '{quoted}' --format process");
         Some(Self { profile, asked: CredentialProcessProvider::new(command) })
     }
+}
+
+/// Where the roles of a profile are taken from in the end; none where profiles name each other in a circle.
+fn begins_with<'a>(profiles: &'a ProfileSet, name: &str) -> Option<&'a Profile> {
+    let mut profile = profiles.get_profile(name)?;
+    for _ in profiles.profiles() {
+        match profile.get("source_profile") {
+            // A profile that names itself has the keys itself.
+            Some(source) if source != profile.name() => profile = profiles.get_profile(source)?,
+            _ => return Some(profile),
+        }
+    }
+    None
 }
 
 impl ProvideCredentials for LoginSession {
@@ -49,9 +64,9 @@ impl ProvideCredentials for LoginSession {
             given.map_err(|error| {
                 let why = causes(&error);
                 CredentialsError::provider_error(NoCredentials(format!(
-                    "profile `{}` is a session of `aws login`, for which the AWS CLI is asked, 2.32 or later: run \
-                     `aws login --profile {}` again ({why})",
-                    self.profile, self.profile
+                    "profile `{}` is or begins with a session of `aws login`, for which the AWS CLI is asked, 2.32 or \
+                     later: run `aws login` again for it ({why})",
+                    self.profile
                 )))
             })
         })

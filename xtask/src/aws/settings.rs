@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -29,13 +32,32 @@ pub(super) async fn load(reach: &Reach) -> Result<SdkConfig> {
     if let Some(profile) = &reach.profile {
         loader = loader.profile_name(profile);
     }
-    if let Some(session) = LoginSession::of(reach.profile.as_deref()).await {
-        loader = loader.credentials_provider(session);
-    }
     if let Some((id, secret)) = &reach.keys {
-        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, SESSION));
+        let keys = Credentials::new(id, secret, None, None, SESSION);
+        return Ok(loader.credentials_provider(keys).load().await);
     }
-    Ok(loader.load().await)
+    if let Some(session) = LoginSession::of(reach.profile.as_deref()).await {
+        return Ok(loader.credentials_provider(session).load().await);
+    }
+    let config = loader.load().await;
+    Ok(match &reach.profile {
+        Some(profile) => with_credentials(&config, by_profile(&config, profile)),
+        None => config,
+    })
+}
+
+/// The SDK's own chain takes keys of the environment before a profile that it was told; the AWS CLI does not.
+fn by_profile(config: &SdkConfig, profile: &str) -> SharedCredentialsProvider {
+    let around = ProviderConfig::without_region()
+        .with_region(config.region().cloned())
+        .with_use_fips(config.use_fips())
+        .with_use_dual_stack(config.use_dual_stack());
+    let around = match config.http_client() {
+        Some(client) => around.with_http_client(client),
+        None => around,
+    };
+    let provider = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&around);
+    SharedCredentialsProvider::new(provider.build())
 }
 
 /// The same for calls that carry no signature.
@@ -48,6 +70,8 @@ fn loader(reach: &Reach, region: &str) -> Result<ConfigLoader> {
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .app_name(AppName::new("foothold")?)
         .region(Region::new(region.to_owned()))
+        // Ours, because the SDK panics at `retry_mode = legacy`, which the AWS CLI takes.
+        .retry_config(RetryConfig::standard())
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build());
     Ok(match &reach.only {
         Some(endpoint) => {

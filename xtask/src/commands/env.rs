@@ -1,5 +1,6 @@
 //! `cargo xtask env`
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -36,8 +37,10 @@ fn shell(session: &Session) -> String {
     let given = session.variables();
     let exports =
         given.iter().map(|(name, value)| format!("export {name}='{}'", value.replace('\'', r"'\''")));
-    let unset = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"];
-    let unset = unset.iter().filter(|name| given.iter().all(|(given, _)| given != *name));
+    let fixed = session::MISLEADING.map(str::to_owned).into_iter();
+    let here = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let unset: BTreeSet<_> = fixed.chain(here.filter(|name| session::misleads(name))).collect();
+    let unset = unset.iter().filter(|name| given.iter().all(|(given, _)| given != name));
     let unset = unset.map(|name| format!("unset {name}"));
     unset.chain(exports).collect::<Vec<_>>().join("\n")
 }

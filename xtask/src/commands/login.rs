@@ -80,7 +80,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let profiles = write_profiles(&mut project, &portal).await?;
     ui.json(&json!({"session": sso.session.name, "profiles": profiles}));
     ui.say(match &profiles[..] {
-        [] => "You are signed in, and have access to no account of this project.".to_owned(),
+        [] => "You are signed in, and no profile of this project leads to an account.".to_owned(),
         some => format!("You are signed in. Profiles: {}.", some.join(", ")),
     });
     Ok(ExitCode::SUCCESS)
@@ -188,10 +188,20 @@ async fn write_profiles(project: &mut Project<'_>, portal: &Portal) -> Result<Ve
     let had =
         profiles::signing_in(&shared, &config.name).into_iter().map(|(name, _)| profiles::profile(&name));
     let gone: Vec<String> = had.filter(|had| sections.iter().all(|(name, _)| name != had)).collect();
-    let names = sections.iter().filter_map(|(section, _)| section.strip_prefix("profile "));
-    let names = names.map(str::to_owned).collect();
-    put(project, sections, gone)?;
-    Ok(names)
+    let wanted = names_of(&sections);
+    let written = put(project, sections, gone)?;
+    for theirs in wanted.into_iter().filter(|name| !written.contains(name)) {
+        let file = project.workspace.profiles.display();
+        project.ui.say(format_args!(
+            "Profile `{theirs}` in {file} is not ours, and was left as it is: rename it, or change `profile_name` in \
+             {FILE}."
+        ));
+    }
+    Ok(written)
+}
+
+fn names_of(sections: &[Section]) -> Vec<String> {
+    sections.iter().filter_map(|(section, _)| section.strip_prefix("profile ").map(str::to_owned)).collect()
 }
 
 /// The id of an account: as given, or as the person's sign-in shows the account of its address.
@@ -201,8 +211,8 @@ fn id_of(portal: &Portal, account: &crate::config::Account) -> Option<String> {
     account.id.clone().or_else(|| Some(is_it(email?)?.id.clone()))
 }
 
-/// Shows how the shared config file changes, and changes it.
-fn put(project: &Project<'_>, sections: Vec<Section>, gone: Vec<String>) -> Result<()> {
+/// Shows how the shared config file changes, and changes it. Returns the profiles that are ours in it.
+fn put(project: &Project<'_>, sections: Vec<Section>, gone: Vec<String>) -> Result<Vec<String>> {
     let (file, name) = (&project.workspace.profiles, &project.config.name);
     let before = profiles::read(file)?;
     let rewrite = Rewrite::of(&Text::parse(&before)?, name, sections, gone);
@@ -210,5 +220,6 @@ fn put(project: &Project<'_>, sections: Vec<Section>, gone: Vec<String>) -> Resu
     if !shown.is_empty() {
         project.ui.say(shown);
     }
-    profiles::edit(file, name, |text| rewrite.apply(text), |text| reads_back(text, &rewrite.sections))
+    profiles::edit(file, name, |text| rewrite.apply(text), |text| reads_back(text, &rewrite.sections))?;
+    Ok(names_of(&rewrite.sections))
 }

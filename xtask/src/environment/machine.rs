@@ -19,7 +19,7 @@ fn ways_to(from: &Declaration, declared: &config::Account) -> Vec<(String, Way)>
     if declared.profile.is_some() {
         return Vec::new();
     }
-    let way = Way::Role { role: role_of(declared), source: from.source_profile.clone() };
+    let way = Way::Role { role: role_of(declared), source: from.source.clone() };
     ways(from, &from.profile_name(declared), Some(way))
 }
 

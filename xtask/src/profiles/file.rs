@@ -13,13 +13,22 @@ use crate::workspace::NO_HOME;
 
 /// Where the CLI and the SDKs look: `AWS_CONFIG_FILE`, or `~/.aws/config`.
 pub(crate) fn config_file() -> Result<PathBuf> {
+    shared("AWS_CONFIG_FILE", "config")
+}
+
+/// The one for secrets, of which we only want to know whether there are any.
+pub(crate) fn credentials_file() -> Result<PathBuf> {
+    shared("AWS_SHARED_CREDENTIALS_FILE", "credentials")
+}
+
+fn shared(variable: &str, name: &str) -> Result<PathBuf> {
     let home = || std::env::home_dir().context(NO_HOME);
-    match std::env::var_os("AWS_CONFIG_FILE").filter(|set| !set.is_empty()).map(PathBuf::from) {
+    match std::env::var_os(variable).filter(|set| !set.is_empty()).map(PathBuf::from) {
         Some(file) => match file.strip_prefix("~") {
             Ok(rest) => Ok(home()?.join(rest)),
             Err(_) => Ok(file),
         },
-        None => Ok(home()?.join(".aws").join("config")),
+        None => Ok(home()?.join(".aws").join(name)),
     }
 }
 

@@ -6,15 +6,17 @@
 mod file;
 mod rewrite;
 mod settings;
+mod source;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use file::{config_file, edit, read};
+pub(crate) use file::{config_file, credentials_file, edit, read};
 pub(crate) use rewrite::{Rewrite, keys_of};
 use settings::{KEYS, SESSION_KEYS};
 pub(crate) use settings::{Settings, Way, of_session};
+pub(crate) use source::{Source, has_default};
 pub(crate) use text::Text;
 
 /// The section that a session of Identity Center is.

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::Source;
+
 /// Keys and values of a section.
 pub(crate) type Settings = BTreeMap<String, String>;
 
 /// How a profile gets its credentials. Never a secret.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub(crate) enum Way {
-    /// By taking a role with the credentials of another profile, or of the environment.
-    Role { role: String, source: Option<String> },
+    /// By taking a role with the caller's own credentials.
+    Role { role: String, source: Source },
     /// By a session of Identity Center, and the permission set of that name.
     SignIn { session: String, role: String },
 }
@@ -37,11 +39,7 @@ impl Way {
     pub(crate) fn settings(&self, account: &str, region: &str, endpoint: Option<&str>) -> Settings {
         let own = match self {
             Self::Role { role, source } => {
-                let source = match source {
-                    Some(profile) => ("source_profile", profile.clone()),
-                    None => ("credential_source", "Environment".to_owned()),
-                };
-                vec![("role_arn", format!("arn:aws:iam::{account}:role/{role}")), source]
+                vec![("role_arn", format!("arn:aws:iam::{account}:role/{role}")), source.setting()]
             }
             Self::SignIn { session, role } => vec![
                 ("sso_session", session.clone()),

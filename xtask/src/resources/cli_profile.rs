@@ -127,11 +127,12 @@ pub(crate) fn reads_back(text: &str, sections: &[(String, Settings)]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profiles::Source;
 
     fn profile(name: &str) -> Profile {
         let account = Input::from("111122223333".to_owned());
         let region = "eu-west-1".to_owned();
-        let way = Way::Role { role: "OrganizationAccountAccessRole".to_owned(), source: None };
+        let way = Way::Role { role: "OrganizationAccountAccessRole".to_owned(), source: Source::Environment };
         let (project, name) = ("Shop".to_owned(), name.to_owned());
         Profile { file: PathBuf::new(), project, name, account, way, region, endpoint: None }
     }

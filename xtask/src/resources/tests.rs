@@ -16,7 +16,7 @@ use super::{
 use crate::aws::{Access, Aws, Mark, Reach};
 use crate::engine::{self, Options};
 use crate::graph::Environment;
-use crate::profiles::Way;
+use crate::profiles::{Source, Way};
 use crate::report::{Act, Done, Judgement, Outcome};
 
 mod accounts;
@@ -129,7 +129,7 @@ impl Story {
             account: account.learns(|account| account.id.clone()),
             way: Way::Role {
                 role: "OrganizationAccountAccessRole".into(),
-                source: Some("management".into()),
+                source: Source::Profile("management".into()),
             },
             region: self.region.into(),
             endpoint: None,

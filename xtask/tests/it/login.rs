@@ -324,6 +324,13 @@ async fn a_session_and_profiles_of_somebody_else_are_used_or_avoided_and_stay_th
     story.reach_dev().await.good();
     story.ada.login(&[], ada_allows).await.good();
     assert_eq!(story.ada.config(), config, "the second time nothing changes");
+
+    let declared = declared.replace("profile_name = \"listservices-dev\"", "profile_name = \"dev\"");
+    std::fs::write(story.ada.workspace.join("foothold.toml"), declared).expect("written");
+    let said = story.ada.login(&[], ada_allows).await.good();
+    said.says("Profile `dev` in ")
+        .says("is not ours, and was left as it is")
+        .says("no profile of this project leads to an account");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -450,9 +457,31 @@ async fn a_session_of_aws_login_is_a_source() {
     let script = format!("[ \"$*\" = \"{asked}\" ] && echo '{keys}'\n");
     let arguments = ["--profile", "mgmt", "exec", "--stage", "production", "--", "true"];
     story.with_aws_cli(&script, &arguments).await.good();
+    // Of a profile whose role is taken from the session, the AWS CLI gives the role's credentials.
+    let over = "[profile over]\nrole_arn = arn:aws:iam::999999999999:role/admin\nsource_profile = mgmt\n";
+    std::fs::write(story.ada.home.join(".aws/config"), config.to_owned() + over).expect("a config file");
+    let through = ["--profile", "over", "exec", "--stage", "production", "--", "true"];
+    story.with_aws_cli(&script.replace("mgmt", "over"), &through).await.good();
     let ended = story.with_aws_cli("echo expired >&2; exit 255\n", &arguments).await;
     assert_eq!(ended.status, 1);
-    ended.says("profile `mgmt` is a session of `aws login`").says("expired");
+    ended.says("profile `mgmt` is or begins with a session of `aws login`").says("expired");
+}
+
+/// As the AWS CLI does; the SDK's own chain does not. What it would panic at does not matter.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_was_asked_for_goes_before_keys_of_the_environment() {
+    let story = Story::begin().await;
+    let keys = sandbox::services::iam::admin_keys(&story.sandbox.world());
+    let config = format!(
+        "[profile mgmt]\nretry_mode = legacy\nmax_attempts = 0\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+        keys.access_key_id, keys.secret_access_key
+    );
+    std::fs::create_dir_all(story.ada.home.join(".aws")).expect("a home");
+    std::fs::write(story.ada.home.join(".aws/config"), config).expect("a config file");
+    let mut command =
+        story.ada.command(&["--profile", "mgmt", "exec", "--stage", "production", "--", "true"]);
+    command.env("AWS_ACCESS_KEY_ID", "AKIASOMEBODYELSE").env("AWS_SECRET_ACCESS_KEY", "other");
+    story.ada.ended(command, |_| ()).await.good();
 }
 
 /// By the Rust SDK's own chain, in a process whose home is Ada's: this very test, as another process.

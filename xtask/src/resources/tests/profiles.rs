@@ -22,7 +22,10 @@ fn profile(story: &Story, environment: &mut Environment<Aws>) {
         project: "ListServices".into(),
         name: "dev".into(),
         account: account.learns(|account| account.id.clone()),
-        way: Way::Role { role: "OrganizationAccountAccessRole".into(), source: Some("default".into()) },
+        way: Way::Role {
+            role: "OrganizationAccountAccessRole".into(),
+            source: Source::Profile("default".into()),
+        },
         region: REGION.into(),
         endpoint: Some(story.sandbox.endpoint()),
     });
