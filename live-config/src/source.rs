@@ -6,7 +6,8 @@ use std::time::Duration;
 /// What AppConfig accepts as RequiredMinimumPollIntervalInSeconds.
 const POLL_SECONDS: std::ops::RangeInclusive<u64> = 15..=86_400;
 
-const DEFAULT_MAX_BYTES: usize = 1 << 20;
+/// What AppConfig takes of a hosted configuration at most: 1 MB, or 2 MB where one has asked for it.
+const DEFAULT_MAX_BYTES: usize = 2 << 20;
 
 /// One configuration profile in one environment, and the role that may read it.
 #[derive(Clone, Debug)]

@@ -172,6 +172,11 @@ impl Aws {
         aws_sdk_identitystore::Client::new(&self.in_region(region))
     }
 
+    /// The quotas of services, in a Region of theirs.
+    pub(crate) fn service_quotas(&self, region: &str) -> aws_sdk_servicequotas::Client {
+        aws_sdk_servicequotas::Client::new(&self.in_region(region))
+    }
+
     /// The time as AWS has it.
     pub(crate) fn now(&self) -> SystemTime {
         TimeSource::now(&self.ahead)

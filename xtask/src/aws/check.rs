@@ -1,23 +1,53 @@
 //! What would stop a bootstrap in AWS, each with its remedy.
 
+use anyhow::Result;
+use aws_sdk_organizations::types::Account;
 use tokio::time::Instant;
 
-use super::{Aws, explain};
+use super::{Aws, explain, read};
 use crate::commands::doctor::Finding;
 use crate::config::{self, Config, Platform};
+use crate::environment::member;
 use crate::resources::identity_center::{console, instance};
 
 /// Everything that can be asked without changing anything.
 pub(crate) async fn all(aws: &Aws, config: &Config) -> Vec<Finding> {
-    let mut findings = vec![credentials(aws), clock(aws), management(aws, config), region(config)];
+    let mut findings = vec![credentials(aws), clock(aws), management(aws, config)];
+    let mut made = Vec::new();
     // Where nobody acts in the management account, nothing can be asked of it.
     if config.organization && aws.manages() {
         findings.push(organization(aws).await);
-        findings.push(accounts(aws, config).await);
+        match listed(aws).await {
+            Ok(found) => {
+                findings.push(accounts(aws, config, &found).await);
+                made = found;
+            }
+            Err(error) => {
+                findings
+                    .push(Finding::bad("accounts", format!("{error:#}: allow organizations:ListAccounts")));
+            }
+        }
         findings.push(identity_center(aws, config).await);
     }
-    findings.extend(app_runner(config));
+    findings.push(region(aws, config, &made).await);
+    findings.extend(app_runner(config, &made));
     findings
+}
+
+async fn listed(aws: &Aws) -> Result<Vec<Account>> {
+    let listed =
+        aws.organizations().list_accounts().into_paginator().send().collect::<Result<Vec<_>, _>>().await;
+    let pages = read(listed, &["AWSOrganizationsNotInUseException"])?.unwrap_or_default();
+    Ok(pages.into_iter().flat_map(|page| page.accounts.unwrap_or_default()).collect())
+}
+
+/// The id of a declared account that is there.
+fn id_of<'a>(declared: &'a config::Account, made: &'a [Account]) -> Option<&'a str> {
+    let is_it = |account: &&Account| match (account.email(), &declared.email) {
+        (Some(found), Some(email)) => found.eq_ignore_ascii_case(email),
+        _ => false,
+    };
+    declared.id.as_deref().or_else(|| made.iter().find(is_it)?.id())
 }
 
 fn credentials(aws: &Aws) -> Finding {
@@ -55,14 +85,28 @@ fn management(aws: &Aws, config: &Config) -> Finding {
     }
 }
 
-fn region(config: &Config) -> Finding {
+/// A Region that is off in an account lets nobody in there.
+async fn region(aws: &Aws, config: &Config, made: &[Account]) -> Finding {
     let region = &config.region;
-    match config::is_opt_in(region) {
-        false => Finding::good("Region", region),
-        true => Finding::bad(
+    let mut closed = Vec::new();
+    if config::is_opt_in(region) {
+        for declared in config.accounts() {
+            let access = &member(config, declared, None).access;
+            let open = match id_of(declared, made) {
+                Some(id) => aws.door(id, access).await.is_ok(),
+                None => false,
+            };
+            closed.extend((!open).then_some(declared.label.as_str()));
+        }
+    }
+    match closed.is_empty() {
+        true => Finding::good("Region", region),
+        false => Finding::bad(
             "Region",
             format!(
-                "{region} is off in new accounts: enable it in each account (console: Account, AWS Regions), or choose another"
+                "{region} is off in new accounts, and does not let us into {}: enable it in each (console: Account, \
+                 AWS Regions), or choose another",
+                closed.join(", ")
             ),
         ),
     }
@@ -99,31 +143,34 @@ async fn organization(aws: &Aws) -> Finding {
     }
 }
 
-async fn accounts(aws: &Aws, config: &Config) -> Finding {
+async fn accounts(aws: &Aws, config: &Config, made: &[Account]) -> Finding {
     let what = "accounts";
-    let listed = aws.organizations().list_accounts().into_paginator().send().try_collect().await;
-    let made: Vec<_> = match listed.map_err(explain) {
-        Ok(pages) => pages.into_iter().flat_map(|page| page.accounts.unwrap_or_default()).collect(),
-        Err(failure) if failure.is(&["AWSOrganizationsNotInUseException"]) => Vec::new(),
-        Err(failure) => return Finding::bad(what, format!("{failure}: allow organizations:ListAccounts")),
-    };
-    let is_there = |email: &str| {
-        made.iter().any(|account| account.email().is_some_and(|e| e.eq_ignore_ascii_case(email)))
-    };
-    let missing = config
-        .accounts()
-        .filter_map(|account| account.email.as_deref())
-        .filter(|email| !is_there(email))
-        .count();
-    // AWS's default quota; new organizations may have less, and only Service Quotas knows.
-    let note = format!("{} in the organization, {missing} to be made; the default quota is 10", made.len());
-    match made.len() + missing > 10 {
-        true => Finding::bad(
+    let missing = config.accounts().filter(|declared| id_of(declared, made).is_none()).count();
+    let note = format!("{} in the organization, {missing} to be made", made.len());
+    let needed = made.len() + missing;
+    match quota(aws).await {
+        Ok(Some(quota)) if needed <= quota => Finding::good(what, format!("{note}; the quota is {quota}")),
+        Ok(Some(quota)) => Finding::bad(
             what,
-            format!("{note}: ask for more in the console, Service Quotas, AWS Organizations"),
+            format!(
+                "{note}; the quota is {quota}: ask for more in the console, Service Quotas, AWS Organizations"
+            ),
         ),
-        false => Finding::good(what, note),
+        Ok(None) => Finding::good(what, note),
+        Err(error) => {
+            Finding::good(what, format!("{note}; how many there may be is not visible ({error:#})"))
+        }
     }
+}
+
+/// How many accounts the organization may have: 10 by default, and less in some new ones. Organizations is global, and
+/// its quotas are found in us-east-1 only.
+async fn quota(aws: &Aws) -> Result<Option<usize>> {
+    const ACCOUNTS: &str = "L-29A0C5DF";
+    let request = aws.service_quotas("us-east-1").get_service_quota();
+    let answer = request.service_code("organizations").quota_code(ACCOUNTS).send().await;
+    let quota = read(answer, &["NoSuchResourceException"])?.and_then(|answer| answer.quota);
+    Ok(quota.and_then(|quota| quota.value).map(|value| value as usize))
 }
 
 /// Good either way: everything but people's access goes without it.
@@ -142,19 +189,20 @@ async fn identity_center(aws: &Aws, config: &Config) -> Finding {
     }
 }
 
-fn app_runner(config: &Config) -> Option<Finding> {
-    let used =
-        config.stages.iter().any(|stage| stage.account.is_some() && stage.platform == Platform::AppRunner);
-    let made = config
+fn app_runner(config: &Config, made: &[Account]) -> Option<Finding> {
+    let used: Vec<_> = config
         .stages
         .iter()
-        .any(|s| s.platform == Platform::AppRunner && s.account.as_ref().is_some_and(|a| a.id.is_none()));
+        .filter(|stage| stage.platform == Platform::AppRunner)
+        .filter_map(|stage| stage.account.as_ref())
+        .collect();
     let note = "closed to new customers since 2026-04-30: only accounts that used it before can";
-    used.then(|| match made {
-        true => Finding::bad(
+    let new = used.iter().find(|account| id_of(account, made).is_none());
+    (!used.is_empty()).then(|| match new {
+        Some(new) => Finding::bad(
             "App Runner",
-            format!("{note}, and this one is to be made; use platform = \"ecs-express\""),
+            format!("{note}, and {} is to be made; use platform = \"ecs-express\"", new.label),
         ),
-        false => Finding::good("App Runner", note),
+        None => Finding::good("App Runner", note),
     })
 }

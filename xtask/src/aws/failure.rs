@@ -73,7 +73,8 @@ const REMEDIES: &[(&[&str], &str)] = &[
     ),
     (
         &["InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "IncompleteSignature"],
-        "AWS knows no such access key: see which one is used with `aws configure list`, and choose with `--profile`",
+        "AWS knows no such access key, or that Region is off in its account: see which key is used with `aws configure \
+         list`, and choose with `--profile`; Regions are switched on in the console, Account",
     ),
     (
         &["SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed"],
@@ -157,7 +158,15 @@ where
         None if code.is_empty() => unanswered_because(&error),
         None => String::new(),
     };
-    let later = ["Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"];
+    let later = [
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        // Services come to an account that was just made one after the other.
+        "OptInRequired",
+        "SubscriptionRequiredException",
+    ];
     let unanswered = matches!(
         error,
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
@@ -65,7 +65,26 @@ pub(super) async fn unsigned(reach: &Reach, region: &str) -> Result<SdkConfig> {
     Ok(loader(reach, region)?.no_credentials().load().await)
 }
 
+/// Fails where the environment names an endpoint that the SDK would leave out without a word, and ask AWS instead.
+fn endpoints() -> Result<()> {
+    let named =
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_ENDPOINT_URL"));
+    for (name, value) in named.filter(|(_, value)| !value.is_empty()) {
+        let url = value.to_str().and_then(|value| value.parse::<http::Uri>().ok());
+        let good = url.is_some_and(|url| {
+            url.authority().is_some() && matches!(url.scheme_str(), Some("http" | "https"))
+        });
+        let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+        ensure!(
+            good,
+            "{name} is `{value}`, which is no URL: write it like http://127.0.0.1:4566, or unset it"
+        );
+    }
+    Ok(())
+}
+
 fn loader(reach: &Reach, region: &str) -> Result<ConfigLoader> {
+    endpoints()?;
     let https = client::client();
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .app_name(AppName::new("foothold")?)

@@ -1,6 +1,6 @@
 //! Whether the running app has what was deployed to it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -23,6 +23,8 @@ pub(crate) enum Wanted<'w> {
 
 /// Answers in a row that must carry a version, for each instance that was seen: a load balancer shows them in turn.
 const IN_A_ROW: usize = 5;
+/// How many times as many it takes to believe that an instance which was last seen with something else is gone.
+const UNSEEN: usize = 4;
 /// Between two questions.
 const EVERY: Duration = Duration::from_millis(200);
 /// The app asks AppConfig every 15 s, and AppConfig may let it ask once a minute only: it may miss a turn of that.
@@ -96,23 +98,25 @@ impl Wanted<'_> {
 /// What the app has answered so far.
 struct Answers<'w> {
     wanted: Wanted<'w>,
-    instances: HashSet<String>,
+    /// Every instance that has answered, with its last answer: whether it was the wanted one.
+    instances: HashMap<String, bool>,
     in_a_row: usize,
     last: String,
 }
 
 impl<'w> Answers<'w> {
     fn new(wanted: Wanted<'w>) -> Self {
-        Self { wanted, instances: HashSet::new(), in_a_row: 0, last: "it was not asked".to_owned() }
+        Self { wanted, instances: HashMap::new(), in_a_row: 0, last: "it was not asked".to_owned() }
     }
 
     /// Takes one answer, and says what it means.
     fn hear(&mut self, answer: Result<Version>) -> String {
         self.last = match answer {
             Ok(version) => {
-                self.in_a_row = if self.wanted.is_in(&version) { self.in_a_row + 1 } else { 0 };
+                let is_in = self.wanted.is_in(&version);
+                self.in_a_row = if is_in { self.in_a_row + 1 } else { 0 };
                 let said = self.wanted.shown(&version);
-                self.instances.insert(version.instance);
+                self.instances.insert(version.instance, is_in);
                 said
             }
             Err(error) => {
@@ -128,7 +132,10 @@ impl<'w> Answers<'w> {
     }
 
     fn needed(&self) -> usize {
-        IN_A_ROW * self.instances.len().max(1)
+        // An instance that had something else has another image never, and goes; another configuration it may yet get.
+        let behind =
+            matches!(self.wanted, Wanted::Configuration(_)) && self.instances.values().any(|is_in| !is_in);
+        IN_A_ROW * self.instances.len().max(1) * if behind { UNSEEN } else { 1 }
     }
 
     fn percent(&self) -> f32 {
@@ -177,7 +184,26 @@ mod tests {
         answers.hear(answer("b", Some("c-0")));
         (0..IN_A_ROW).for_each(|_| drop(answers.hear(answer("a", Some("c-1")))));
         assert!(!answers.agree(), "the other instance may still be behind");
-        (0..IN_A_ROW).for_each(|n| drop(answers.hear(answer(["a", "b"][n % 2], Some("c-1")))));
+        (0..IN_A_ROW).for_each(|_| drop(answers.hear(answer("a", Some("c-1")))));
+        assert!(!answers.agree(), "it was last seen with something else");
+        answers.hear(answer("b", Some("c-1")));
         assert!(answers.agree());
+    }
+
+    #[test]
+    fn an_instance_that_is_not_seen_again_is_gone() {
+        for (wanted, needed) in
+            [(Wanted::Configuration("c-1"), 2 * IN_A_ROW * UNSEEN), (Wanted::Image("i"), 2 * IN_A_ROW)]
+        {
+            let mut answers = Answers::new(wanted);
+            answers.hear(answer("b", Some("c-0")));
+            for _ in 0..needed {
+                assert!(!answers.agree());
+                let mut right = answer("a", Some("c-1")).unwrap();
+                right.image = Some("i".to_owned());
+                answers.hear(Ok(right));
+            }
+            assert!(answers.agree());
+        }
     }
 }

@@ -165,9 +165,8 @@ impl Target {
     pub(crate) async fn stop(&self, deployment: &Deployment) -> Result<bool> {
         let request = self.client.stop_deployment().application_id(&self.application);
         let request = request.environment_id(&self.environment).deployment_number(deployment.number);
-        // One that bakes is stopped as one that is complete.
-        let request = request.set_allow_revert((deployment.state == Stage::Baking).then_some(true));
-        match request.send().await.map_err(explain) {
+        // Without it only one that deploys is stopped, and this one may go on to bake meanwhile.
+        match request.allow_revert(true).send().await.map_err(explain) {
             Err(failure) if failure.is(&["BadRequestException"]) => Ok(false),
             answer => Ok(answer.map(|_| true)?),
         }

@@ -5,6 +5,7 @@ mod bootstrap;
 mod browser;
 mod config;
 mod deploy;
+mod doctor;
 mod drift;
 mod garbled;
 mod hand;

@@ -230,6 +230,13 @@ async fn what_would_stop_it_is_told_before_anything_is_written() {
         command
     };
     refused(&mut nowhere, &["127.0.0.1:1"]).await;
+    // The SDK would ask AWS instead.
+    let mut schemeless = || {
+        let mut command = bootstrap();
+        command.env("AWS_ENDPOINT_URL", "127.0.0.1:4566");
+        command
+    };
+    refused(&mut schemeless, &["AWS_ENDPOINT_URL is `127.0.0.1:4566`, which is no URL"]).await;
 
     let iam = aws_sdk_iam::Client::new(&hand.admin);
     iam.create_user().user_name("newcomer").send().await.expect("a user");

@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use aws_sdk_organizations::config::retry::RetryConfig;
-use aws_sdk_organizations::types::{CreateAccountFailureReason as Reason, CreateAccountStatus, Tag};
+use aws_sdk_organizations::error::SdkError;
+use aws_sdk_organizations::operation::create_account::CreateAccountError;
+use aws_sdk_organizations::types::{
+    ConstraintViolationExceptionReason as Limit, CreateAccountFailureReason as Reason, CreateAccountStatus,
+    Tag,
+};
 use tokio::time::Instant;
 
-use super::{ANOTHER, Account, in_progress, requests};
+use super::{ANOTHER, Account, accounts, in_progress, is_young, requests};
 use crate::aws::{Access, Aws, explain};
 use crate::resource::{Busy, Cx};
 use crate::resources::organization::AGAIN;
@@ -34,8 +39,9 @@ pub(super) async fn ask(account: &Account, cx: &Cx<'_, Aws>, name: &str, email: 
     let request = request.set_role_name(role).set_tags(Some(tags?)).customize();
     // Never sent twice: AWS would not know the second one for the first.
     let once = aws_sdk_organizations::config::Builder::new().retry_config(RetryConfig::disabled());
-    let answer = request.config_override(once).send().await.map_err(explain);
-    let refused = match answer {
+    let answer = request.config_override(once).send().await;
+    let limit = limit(&answer);
+    let refused = match answer.map_err(explain) {
         Ok(answer) => return note(cx.world, name, answer.create_account_status),
         Err(failure) if failure.is(AGAIN) || failure.transient => {
             *refused_before = Some((Instant::now(), failure.to_string()));
@@ -43,20 +49,43 @@ pub(super) async fn ask(account: &Account, cx: &Cx<'_, Aws>, name: &str, email: 
         }
         Err(failure) => failure,
     };
-    // The limit counts those that an earlier run asked for, too.
-    let limited = refused.is(&["ConstraintViolationException"]) && !refused.says("organization");
-    if limited && requests(cx, Instant::now()).await?.iter().any(in_progress) {
-        return Err(Busy("AWS is creating other accounts".to_owned()).into());
+    let passes = match limit {
+        // It counts those that an earlier run asked for, too.
+        Some(Limit::AccountCreationRateLimitExceeded) => {
+            requests(cx, Instant::now()).await?.iter().any(in_progress)
+        }
+        // What a new organization says, as well as a full one.
+        Some(Limit::AccountNumberLimitExceeded) => {
+            let now = cx.world.now();
+            accounts(cx.world, cx.since).await?.iter().all(|account| is_young(account, now))
+        }
+        _ => false,
+    };
+    if passes {
+        *refused_before = Some((Instant::now(), refused.to_string()));
+        return Err(Busy(refused.to_string()).into());
     }
     Err(refused.into())
+}
+
+/// Which limit AWS says is reached.
+fn limit<T>(answer: &Result<T, SdkError<CreateAccountError>>) -> Option<Limit> {
+    match answer.as_ref().err()?.as_service_error()? {
+        CreateAccountError::ConstraintViolationException(violation) => violation.reason.clone(),
+        _ => None,
+    }
 }
 
 pub(super) fn refusal(reason: Option<&Reason>, email: &str) -> anyhow::Error {
     let code = reason.map_or("no reason given", Reason::as_str);
     match reason {
-        Some(Reason::EmailAlreadyExists | Reason::ConcurrentAccountModification) => {
+        Some(Reason::EmailAlreadyExists) => {
             anyhow!("{code}: an account that is not in this organization has {email}, and {ANOTHER}")
         }
+        Some(Reason::ConcurrentAccountModification) => anyhow!(
+            "{code}: AWS was asked for an account of {email} twice at a time; run it again, and if that does not help, \
+             an account that is not in this organization has the address, and {ANOTHER}"
+        ),
         Some(Reason::InvalidEmail) => {
             anyhow!("{code}: AWS does not take {email}: change `email` in foothold.toml")
         }

@@ -88,10 +88,20 @@ pub(crate) async fn standing(door: &Door, arn: &str) -> Result<Standing> {
     }
 }
 
+/// All of them: in which order AWS lists them is not documented, and the SDK has no paginator.
 pub(super) async fn deployments(door: &Door, arn: &str) -> Result<Vec<Brief>> {
-    let answer = door.ecs().list_service_deployments().service(arn).cluster(CLUSTER).send().await;
-    let answer = read(answer, &["ServiceNotFoundException", "ServiceNotActiveException"])?;
-    Ok(answer.and_then(|answer| answer.service_deployments).unwrap_or_default())
+    let (mut found, mut next) = (Vec::new(), None);
+    loop {
+        let request = door.ecs().list_service_deployments().service(arn).cluster(CLUSTER);
+        let answer = request.set_next_token(next).send().await;
+        let answer = read(answer, &["ServiceNotFoundException", "ServiceNotActiveException"])?;
+        let Some(page) = answer else { return Ok(found) };
+        found.extend(page.service_deployments.unwrap_or_default());
+        next = page.next_token;
+        if next.is_none() {
+            return Ok(found);
+        }
+    }
 }
 
 /// What a deployment is at, in a few words.
