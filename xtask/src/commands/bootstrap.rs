@@ -74,7 +74,9 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         left = told_of_orphans(orphaned);
     }
     let machine = project.about_this_machine(&declaration, Some(&declared), &plan);
-    ui.say(text::plan(&plan, ui.verbose) + &left + &machine + &project.about(declaration.identity_center));
+    let source = project.about_the_source(&declaration, plan.learned(&declared.center.image));
+    let people = project.about(declaration.identity_center);
+    ui.say([text::plan(&plan, ui.verbose), left, machine, source, people].concat());
     groups_are_there(&plan, &declared)?;
     region_is_on(&project.config, &plan)?;
     if project.stop.is_stopped() {

@@ -37,6 +37,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         false => {
             let end = text::orphaned(orphaned.as_ref())
                 + &project.about_this_machine(&declaration, Some(&declared), &plan)
+                + &project.about_the_source(&declaration, plan.learned(&declared.center.image))
                 + &project.about(declaration.identity_center);
             ui.result(text::plan(&plan, ui.verbose) + &end);
         }

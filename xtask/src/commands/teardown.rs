@@ -15,6 +15,7 @@ use crate::graph::Environment;
 use crate::orphans;
 use crate::project::Project;
 use crate::report::{DONE, Judgement, Line, Plan};
+use crate::resources::left_by_aws;
 use crate::ui::{Ui, text};
 
 /// Delete what bootstrap made, all of it or one stage, and prove what is left.
@@ -40,7 +41,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let plan = project.look(&e, &aws, &[]).await?;
     ui.say(text::plan(&plan, ui.verbose) + &project.about_this_machine(&declaration, None, &plan));
     if plan.is_settled() {
-        ui.say(left(&project, &plan, arguments.orphans));
+        ui.say(left(&project, &plan, arguments.orphans) + &left_by_aws(&project, &aws).await?);
         return Ok(ExitCode::from(plan.exit_status(false)));
     }
     if !confirmed(&project, arguments.orphans)? {
@@ -101,7 +102,11 @@ fn confirmed(project: &Project, orphans: bool) -> Result<bool> {
 /// Ends by looking again.
 async fn look_again(project: &Project<'_>, aws: &Aws, e: &Environment<Aws>, orphans: bool) -> Result<()> {
     match project.look(e, aws, &[]).await {
-        Ok(plan) => project.ui.say(left(project, &plan, orphans)),
+        Ok(plan) => {
+            project
+                .ui
+                .say(left(project, &plan, orphans) + &left_by_aws(project, aws).await.unwrap_or_default());
+        }
         Err(_) if project.stop.is_stopped() => {}
         Err(error) => return Err(error),
     }
@@ -123,6 +128,33 @@ fn left(project: &Project, plan: &Plan, only_orphans: bool) -> String {
         true => format!("\n{nothing}."),
         false => format!("\n{nothing} but\n{}", rest.join("\n")),
     }
+}
+
+/// What AWS made in the accounts of the stages that went, and keeps. Empty where nobody gets in any more.
+async fn left_by_aws(project: &Project<'_>, aws: &Aws) -> Result<String> {
+    let (mut e, config) = (Environment::default(), &project.config);
+    let stages =
+        config.stages.iter().filter(|it| project.common.stage.as_ref().is_none_or(|name| *name == it.name));
+    let accounts = stages.filter_map(|stage| Some((stage, stage.account.as_ref()?)));
+    let members: Vec<_> = accounts
+        .map(|(stage, account)| e.add(environment::member(config, account, Some(&stage.name))))
+        .collect();
+    let plan = project.look(&e, aws, &[]).await?;
+    let mut lines = Vec::new();
+    for (member, line) in members.iter().zip(&plan.lines) {
+        let Some(learned) = plan.learned(member) else { continue };
+        let (account, service) = (&line.label.name, config.names().service());
+        let there = async || {
+            let door = aws.door(&learned.id, &learned.access).await?;
+            left_by_aws::left(&door, account, &service).await
+        };
+        let unseen =
+            |error| vec![format!("what there is in account `{account}` is not to be seen: {error:#}")];
+        lines.extend(there().await.unwrap_or_else(unseen));
+    }
+    let list = lines.iter().map(|line| format!("\n  {line}"));
+    let told = "\n\nAWS made by itself, and keeps:";
+    Ok(if lines.is_empty() { String::new() } else { list.fold(told.to_owned(), |all, line| all + &line) })
 }
 
 /// How many of the accounts that were looked into are there.

@@ -4,8 +4,10 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use super::Project;
+use crate::environment::Declaration;
 use crate::image::{self, Builder, BuilderKind, Linkage, Source};
 use crate::resources::ImageSource;
+use crate::resources::image::Learned;
 
 impl Project<'_> {
     fn source(&self) -> Source {
@@ -26,6 +28,18 @@ impl Project<'_> {
         let tag = image::fingerprint(&source, &took).await?.tag();
         let why = image::reason(builder, took, source.platform, &host);
         Ok((ImageSource::built(source, took, why, self.stop.clone()), tag))
+    }
+
+    /// Where the repository has images, and none of this source: only `deploy` brings another.
+    pub(crate) fn about_the_source(&self, from: &Declaration, there: Option<&Learned>) -> String {
+        match there {
+            Some(image) if !image.current => format!(
+                "\n\nNo image was made of the app's source as it is here ({}): `cargo xtask deploy` builds it and \
+                 brings it to a stage.",
+                from.tag
+            ),
+            _ => String::new(),
+        }
     }
 
     pub(super) async fn image_unbuilt(&self) -> (ImageSource, String) {

@@ -112,7 +112,7 @@ impl Resource for AppRunnerService {
     async fn apply(&self, cx: &Cx<'_, Aws>, current: Option<&SeenBy<Self>>, desired: &Owned) -> Result<()> {
         let (door, client) = (self.door(cx).await?, self.door(cx).await?.apprunner());
         let Some(current) = current else {
-            let image = &cx.known.of(&self.image)?.reference;
+            let image = cx.known.of(&self.image)?.of(self.mark.stage.as_deref());
             return self.create(&door, desired, image).await;
         };
         let arn = &current.learned.arn;

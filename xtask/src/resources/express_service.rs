@@ -141,7 +141,7 @@ impl Resource for ExpressService {
     async fn apply(&self, cx: &Cx<'_, Aws>, current: Option<&SeenBy<Self>>, desired: &Owned) -> Result<()> {
         let door = self.door(cx).await?;
         let Some(current) = current else {
-            let image = &cx.known.of(&self.image)?.reference;
+            let image = cx.known.of(&self.image)?.of(self.mark.stage.as_deref());
             let repository = cx.known.of(&self.repository)?;
             let center = cx.world.door(&repository.registry, &repository.access).await?;
             let platform = image::platform(&center, repository, image).await?;
@@ -302,7 +302,7 @@ fn architecture(platform: Platform) -> ExpressCpuArchitecture {
 }
 
 /// Express services live in the cluster that ECS makes for them.
-const CLUSTER: &str = "default";
+pub(super) const CLUSTER: &str = "default";
 
 /// The service of this ARN, tags included, whatever its status.
 async fn describe(door: &Door, arn: &str) -> Result<Option<Found>> {

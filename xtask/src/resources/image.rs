@@ -3,28 +3,29 @@
 //! Bootstrap brings the first one only, later ones are `deploy`'s: any image that a stage runs will do. One that no
 //! stage ever ran is of no use when the source has changed since.
 
-use std::path::PathBuf;
+mod source;
+
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier};
 use base64::Engine as _;
 use serde::Serialize;
-use tokio::sync::OnceCell;
+
+pub(crate) use source::ImageSource;
 
 use super::repository::ABSENT;
 use super::repository_policy::client;
 use super::serving::digest;
 use super::{Repository, repository};
 use crate::aws::{Aws, Door, Meter, read, wrote};
-use crate::engine::Stop;
 use crate::graph::{Key, Node};
 use crate::image::push::{self, PushProgress, Registry, find, move_tag, push};
-use crate::image::{self, BuildProgress, Builder, Digest, Platform, Source, Stopped};
+use crate::image::{BuildProgress, Digest, Platform};
 use crate::report::Known;
-use crate::resource::{Busy, Cx, Resource, Seen, SeenBy, State};
+use crate::resource::{Cx, Resource, Seen, SeenBy, State};
 
 /// An image under the tag that its source's fingerprint gives.
 #[derive(Serialize)]
@@ -35,28 +36,26 @@ pub(crate) struct Image {
     pub(crate) source: Rc<ImageSource>,
 }
 
-/// What the image is made of. It is made once, by whoever asks first.
-pub(crate) struct ImageSource {
-    source: Source,
-    from: From,
-    /// Ends the build.
-    stop: Stop,
-    made: OnceCell<Result<image::Image, Unmade>>,
-}
-
-enum From {
-    /// With why it is that one.
-    Builder(Builder, String),
-    Program(PathBuf),
-}
-
 /// Nothing: it is only ever brought.
 #[derive(Serialize)]
 pub(crate) struct Owned {}
 
 pub(crate) struct Learned {
     /// `REGISTRY/NAME@sha256:…`, to pull from.
-    pub(crate) reference: String,
+    reference: String,
+    /// The tags of what stages run, each with what to pull.
+    live: Vec<(String, String)>,
+    /// Whether it was made from the source as it is here.
+    pub(crate) current: bool,
+}
+
+impl Learned {
+    /// What a service of this stage begins with: what the stage ran, for only `deploy` brings another, or any image.
+    pub(crate) fn of(&self, stage: Option<&str>) -> &str {
+        let tag = stage.map(|stage| format!("{LIVE}{stage}"));
+        let runs = self.live.iter().find(|(live, _)| Some(live) == tag.as_ref());
+        runs.map_or(&self.reference, |(_, reference)| reference)
+    }
 }
 
 impl Resource for Image {
@@ -80,10 +79,17 @@ impl Resource for Image {
     async fn observe(&self, cx: &Cx<'_, Aws>) -> Result<Option<SeenBy<Self>>> {
         let images = self.images(cx).await?;
         let usable = images.iter().filter(|it| tagged(it, &self.tag) || live(it));
-        let best = usable.max_by_key(|it| (tagged(it, &self.tag), live(it), pushed(it)));
-        let Some(digest) = best.and_then(ImageDetail::image_digest) else { return Ok(None) };
+        let Some(best) = usable.max_by_key(|it| (tagged(it, &self.tag), live(it), pushed(it))) else {
+            return Ok(None);
+        };
         let uri = &cx.known.of(&self.repository)?.uri;
-        let learned = Learned { reference: format!("{uri}@{digest}") };
+        let reference = |image: &ImageDetail| format!("{uri}@{}", image.image_digest().unwrap_or_default());
+        let live = images.iter().flat_map(|image| {
+            let tags = image.image_tags().iter().filter(|tag| tag.starts_with(LIVE));
+            tags.map(|tag| (tag.clone(), reference(image)))
+        });
+        let learned =
+            Learned { reference: reference(best), live: live.collect(), current: tagged(best, &self.tag) };
         Ok(Some(Seen { owned: Owned {}, learned, ours: true, state: State::Ready }))
     }
 
@@ -136,58 +142,6 @@ impl Image {
         let found = client.describe_images().repository_name(name).into_paginator().items().send();
         let found = read(found.collect::<Result<Vec<_>, _>>().await, &[ABSENT])?.unwrap_or_default();
         Ok(found.into_iter().filter(|it| tagged(it, SOURCE) || tagged(it, LIVE)).collect())
-    }
-}
-
-impl ImageSource {
-    /// To be built, and why by that builder.
-    pub(crate) fn built(source: Source, builder: Builder, why: String, stop: Stop) -> Self {
-        Self { source, from: From::Builder(builder, why), stop, made: OnceCell::new() }
-    }
-
-    /// What builds it, and why, if something has to.
-    pub(crate) fn builder(&self) -> Option<&str> {
-        match &self.from {
-            From::Builder(_, why) => Some(why),
-            From::Program(_) => None,
-        }
-    }
-
-    /// From a static program that was built elsewhere.
-    pub(crate) fn program(source: Source, program: PathBuf) -> Self {
-        Self { source, from: From::Program(program), stop: Stop::default(), made: OnceCell::new() }
-    }
-
-    /// One that needs no compiler.
-    #[cfg(test)]
-    pub(super) fn ready(source: Source, image: image::Image) -> Self {
-        let from = From::Program(PathBuf::new());
-        Self { source, from, stop: Stop::default(), made: OnceCell::new_with(Some(Ok(image))) }
-    }
-
-    /// The image, made if nobody has yet: a caller may begin before there is a repository.
-    pub(crate) async fn made(&self, progress: &dyn Fn(BuildProgress)) -> Result<&image::Image> {
-        let make = async || match &self.from {
-            From::Builder(builder, _) => image::make(&self.source, builder, progress).await,
-            From::Program(program) => image::of_program(&self.source, program).await,
-        };
-        let make = async || self.stop.or(make()).await.unwrap_or_else(|| Err(Stopped.into()));
-        let made = self.made.get_or_init(async || make().await.map_err(Unmade)).await;
-        made.as_ref().map_err(Unmade::again)
-    }
-}
-
-/// Why there is no image, for everybody who asks: it is not built again to fail again.
-struct Unmade(Error);
-
-impl Unmade {
-    fn again(&self) -> Error {
-        let why = format!("{:#}", self.0);
-        match self.0.is::<Stopped>() {
-            // With the builder, we were stopped.
-            true => Busy(why).into(),
-            false => anyhow!(why),
-        }
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod express_service;
 pub(crate) mod group;
 pub(crate) mod identity_center;
 pub(crate) mod image;
+pub(crate) mod left_by_aws;
 pub(crate) mod lifecycle_policy;
 pub(crate) mod live_tag;
 pub(crate) mod log_group;

@@ -19,7 +19,10 @@ async fn from_nothing_to_a_url_that_answers_and_back() {
     let writes: Vec<_> = requests.iter().filter(|r| !sandbox::faults::reads(&r.operation)).collect();
     assert!(writes.iter().all(|r| r.operation == "GetCallerIdentity"), "{writes:?}");
 
-    world.xtask(&["teardown", "--yes"]).await.good().says("is left in 2 accounts but");
+    let torn = world.xtask(&["teardown", "--yes"]).await.good().says("is left in 2 accounts but");
+    torn.says("AWS made by itself, and keeps:")
+        .says("cluster `default` in account `dev`")
+        .says("`AWSServiceRoleForECS`");
     assert_only_kept_kinds_are_left(&before, &world.snapshot());
     let (status, _) = get(&url).await;
     assert_ne!(status, 200, "the app is gone");

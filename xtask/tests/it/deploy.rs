@@ -1,5 +1,7 @@
 //! Another image for a stage, and back to the one before.
 
+use crate::drift::{delete_the_service, service_ends};
+use crate::hand::Hand;
 use crate::world::{self, Ended, FOOTHOLD, World, get};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -53,6 +55,27 @@ async fn another_image_comes_and_goes_and_one_that_does_not_come_up_changes_noth
     let missing = deploy(&world, &other, &["--image", "src-of-nothing"]).await;
     assert_eq!(missing.status, 1);
     missing.says("there is no image `src-of-nothing`");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_made_again_runs_what_its_stage_ran_and_not_what_was_built_since() {
+    let world = world::start().await;
+    let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    let first = runs(&url).await;
+    world.xtask(&["plan"]).await.good().says_nothing_of("No image was made of the app's source");
+
+    let other = program(&world, "other", |bytes| bytes.push(0)).display().to_string();
+    let other = ["--binary", &other];
+    world.xtask(&[&["plan"][..], &other].concat()).await.good().says("No image was made of the app's source");
+    world.xtask(&[&["image"][..], &other].concat()).await.good();
+    world.xtask(&[&["plan"][..], &other].concat()).await.good().says_nothing_of("No image was made");
+
+    let dev = Hand::of(&world).await.within("listservices-dev").await;
+    let ecs = aws_sdk_ecs::Client::new(&dev);
+    let service = delete_the_service(&ecs).await;
+    service_ends(&world, &ecs, &service).await;
+    let again = world.xtask(&[&["bootstrap", "--yes"][..], &other].concat()).await.good();
+    assert_eq!(runs(&again.url()).await, first);
 }
 
 /// What was asked of AWS by that name, in order.

@@ -69,14 +69,24 @@ async fn drift(world: &World) {
     request.send().await.expect("a drift");
 
     let ecs = aws_sdk_ecs::Client::new(&dev);
-    let services = ecs.list_services().send().await.expect("a list").service_arns.expect("services");
-    let [arn] = &services[..] else { panic!("{services:?}") };
-    ecs.delete_express_gateway_service().service_arn(arn).send().await.expect("a drift");
+    let service = delete_the_service(&ecs).await;
     let iam = aws_sdk_iam::Client::new(&dev);
     let role = "EcsListServicesExecutionRole";
     let policy = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy";
     iam.detach_role_policy().role_name(role).policy_arn(policy).send().await.expect("a drift");
     iam.delete_role().role_name(role).send().await.expect("a drift");
+    service_ends(world, &ecs, &service).await;
+}
+
+/// Asks for the deletion of the only service there is.
+pub(crate) async fn delete_the_service(ecs: &aws_sdk_ecs::Client) -> String {
+    let services = ecs.list_services().send().await.expect("a list").service_arns.expect("services");
+    let [arn] = &services[..] else { panic!("{services:?}") };
+    ecs.delete_express_gateway_service().service_arn(arn).send().await.expect("a deletion");
+    arn.clone()
+}
+
+pub(crate) async fn service_ends(world: &World, ecs: &aws_sdk_ecs::Client, arn: &str) {
     let inactive = async {
         loop {
             let described = ecs.describe_express_gateway_service().service_arn(arn).send().await;

@@ -34,7 +34,8 @@ async fn app_runner_serves_old_customers_and_refuses_new_ones_clearly() {
     let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
     assert!(get(&url).await.1.contains("\"stage\":\"development\""));
     world.xtask(&["bootstrap", "--yes"]).await.good().says("unchanged");
-    world.xtask(&["teardown", "--yes"]).await.good();
+    let torn = world.xtask(&["teardown", "--yes"]).await.good();
+    torn.says("log group `/aws/apprunner/ListServices/");
     assert_ne!(get(&url).await.0, 200);
 
     let world = world::start().await;

@@ -173,6 +173,13 @@ impl Ended {
         self
     }
 
+    #[track_caller]
+    pub(crate) fn says_nothing_of(self, text: &str) -> Self {
+        let both = format!("{}\n{}", self.stdout, self.stderr);
+        assert!(!both.contains(text), "`{text}` is in:\n{both}");
+        self
+    }
+
     /// The address of what runs, as the summary shows it.
     #[track_caller]
     pub(crate) fn url(&self) -> String {
