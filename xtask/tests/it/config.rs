@@ -351,6 +351,15 @@ async fn two_at_once_lose_no_version_when_the_second_waits() {
     assert!(get(&format!("{url}/version")).await.1.contains("sha-"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_would_take_a_colleagues_change_back_is_told_whose() {
+    let (world, _) = one_stage().await;
+    let colleague = world.another();
+    colleague.xtask(&set("intResultLimit=3")).await.good().says_nothing_of("is not what runs");
+    let ended = world.xtask(&set("boolEnableLimitResults=true")).await.good();
+    ended.says("development.json is not what runs: deployment 2 (sha-").says("intResultLimit: 3 → ");
+}
+
 #[track_caller]
 fn failed(ended: Ended, said: &str) {
     assert_eq!(ended.status, 1, "{ended:?}");

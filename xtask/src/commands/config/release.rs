@@ -70,6 +70,11 @@ impl Release {
             return Ok(ExitCode::from(DONE));
         }
         let there = place.content(before).await?;
+        if let Some(before) = before.filter(|_| self.brings_more(&there)) {
+            let (path, told) =
+                (self.file.path.display(), told(&place.target.deployment(before.number).await?));
+            ui.say(format_args!("{path} is not what runs: {told}. More changes than was set:"));
+        }
         for difference in differences(&there, &self.content) {
             ui.say(format_args!("  {difference}"));
         }
@@ -96,6 +101,13 @@ impl Release {
                 bail!("deployment {number} was taken back{why}; {} is as before", self.file.path.display())
             }
         }
+    }
+
+    /// Whether the file said something else than what runs: a colleague's change that is not in it would be taken back.
+    fn brings_more(&self, there: &Value) -> bool {
+        let said = self.file.text().ok().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        !self.replaces
+            && said.is_some_and(|said| said != self.content && !differences(there, &said).is_empty())
     }
 
     /// The deployment's number; none when interrupted before it was started.
