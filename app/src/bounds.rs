@@ -94,7 +94,7 @@ mod tests {
             expose_metrics: false,
             expose_config: false,
             image_digest: None,
-            revision: "test".to_owned(),
+            revision: Some("test".to_owned()),
         };
         let aws = live_config::aws::loader()
             .endpoint_url("http://127.0.0.1:1")

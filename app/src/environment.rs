@@ -24,7 +24,7 @@ pub struct Environment {
     pub expose_metrics: bool,
     pub expose_config: bool,
     pub image_digest: Option<String>,
-    pub revision: String,
+    pub revision: Option<String>,
 }
 
 /// Every variable that is missing or wrong.
@@ -58,7 +58,7 @@ impl Environment {
             expose_metrics,
             expose_config,
             image_digest: lookup("IMAGE_DIGEST"),
-            revision: lookup("REVISION").unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned()),
+            revision: lookup("REVISION"),
         })
     }
 }

@@ -32,7 +32,7 @@ pub struct App {
 pub struct About {
     /// Digest of the image, where the platform was told it.
     pub image: Option<String>,
-    pub revision: String,
+    pub revision: Option<String>,
     /// Chosen anew at every start.
     pub instance: String,
     pub stage: String,

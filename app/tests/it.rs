@@ -55,7 +55,7 @@ async fn start(expose: bool) -> Running {
         expose_metrics: expose,
         expose_config: expose,
         image_digest: Some("sha256:abc".to_owned()),
-        revision: "test".to_owned(),
+        revision: Some("test".to_owned()),
     };
     let settings = LiveConfig::start(fake.source(), &fake.aws().await, Settings::parse).await;
     let app = Arc::new(App::new(environment, settings.clone(), closing.clone()));

@@ -129,6 +129,7 @@ fn stage(name: String, account: Option<config::Account>, platform: Platform) -> 
         strategy: Strategy::Quick,
         subnets: Vec::new(),
         security_groups: Vec::new(),
+        environment: Vec::new(),
         size: Size::default(),
     }
 }

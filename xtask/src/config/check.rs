@@ -8,7 +8,7 @@ use super::file::{File, Given, Platform, Stage as Lined};
 use super::shape::{Pruned, nearest};
 use super::{
     Architecture, Config, IdentityCenter, Management, PREDEFINED_STRATEGIES, Size, Stage, Strategy, people,
-    quoted, regions, size,
+    quoted, regions, size, variables,
 };
 use crate::names::Names;
 
@@ -166,6 +166,7 @@ fn of_stage(stage: &Lined, name: &str, file: &File, faults: &mut Vec<Fault>) -> 
         strategy: strategy(&stage.strategy, protected, faults),
         subnets: ids(&stage.subnets, "subnet-", faults),
         security_groups: ids(&stage.security_groups, "sg-", faults),
+        environment: variables::variables(&stage.environment, faults),
         size: size_of(stage, platform, faults),
     }
 }

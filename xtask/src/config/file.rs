@@ -239,6 +239,9 @@ pub(super) struct Stage {
     pub(super) subnets: Given<Vec<Given<String>>>,
     /// Security groups, when the account has no default VPC.
     pub(super) security_groups: Given<Vec<Given<String>>>,
+    /// More environment variables of the application, as `NAME=value`. No secrets: everybody who may look sees them.
+    #[schemars(extend("examples" = [["EXPOSE=metrics", "RUST_LOG=debug"]]))]
+    pub(super) environment: Given<Vec<Given<String>>>,
     /// CPU of a task, in units of 1/1024 of a core.
     pub(super) cpu: Given<u32>,
     /// Memory of a task, in MiB.

@@ -10,6 +10,7 @@ mod people;
 mod regions;
 mod shape;
 mod size;
+mod variables;
 pub(crate) mod write;
 
 use std::path::Path;
@@ -23,6 +24,7 @@ pub(crate) use file::{IdentitySource, Platform};
 pub(crate) use people::{Assignment, Document, People, PermissionSet, Person, Where};
 pub(crate) use shape::nearest;
 pub(crate) use size::Size;
+pub(crate) use variables::OURS;
 
 use crate::image::Platform as Architecture;
 use crate::names::Names;
@@ -88,6 +90,8 @@ pub(crate) struct Stage {
     pub(crate) strategy: Strategy,
     pub(crate) subnets: Vec<String>,
     pub(crate) security_groups: Vec<String>,
+    /// Names and values that the application is given besides ours.
+    pub(crate) environment: Vec<(String, String)>,
     pub(crate) size: Size,
 }
 

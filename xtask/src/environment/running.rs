@@ -91,12 +91,16 @@ impl<'a> Part<'a> {
         let name = names.log_group(&self.stage.name);
         let log_group =
             e.add(LogGroup { account: self.account, mark: self.mark.clone(), name, days: LOG_DAYS });
-        let variables = vec![
-            ("APPCONFIGAPPNAME".to_owned(), Input::from(names.application())),
-            ("APPCONFIGCONF".to_owned(), Input::from(names.configuration_profile())),
-            ("APPCONFIGENV".to_owned(), Input::from(self.stage.name.clone())),
-            ("APPCONFIGREADROLE".to_owned(), read_role.learns(|role| role.arn.clone())),
+        let [application, profile, stage, role] = config::OURS.map(str::to_owned);
+        let ours = [
+            (application, Input::from(names.application())),
+            (profile, Input::from(names.configuration_profile())),
+            (stage, Input::from(self.stage.name.clone())),
+            (role, read_role.learns(|role| role.arn.clone())),
         ];
+        let more = self.stage.environment.iter();
+        let more = more.map(|(name, value)| (name.clone(), Input::from(value.clone())));
+        let variables = ours.into_iter().chain(more).collect();
         let pulls = self.center.repository_policy.map(|policy| policy.node());
         let after = pulls.into_iter().chain([configuration.node(), log_group.node()]).collect();
         Needs { variables, log_group, after }

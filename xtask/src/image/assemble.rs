@@ -79,6 +79,9 @@ fn config(contents: &Contents, layers: &[Layer]) -> Value {
     let created = contents.commit.as_ref().map_or(BEGINNING_OF_TIME, |it| &it.created);
     let mut run = run(&contents.name);
     run["Labels"] = labels(&contents.name, contents.commit.as_ref()).into();
+    if let Some(commit) = &contents.commit {
+        run["Env"] = json!([format!("{REVISION}={}", commit.revision)]);
+    }
     json!({
         "created": created,
         "architecture": contents.platform.oci(),
@@ -100,6 +103,9 @@ fn run(name: &str) -> Value {
         "WorkingDir": "/",
     })
 }
+
+/// The variable that tells the program what it was built from.
+pub(super) const REVISION: &str = "REVISION";
 
 /// The OCI's labels of an image; of the commit only when it is what the sources are.
 pub(super) fn labels(name: &str, commit: Option<&Commit>) -> Map<String, Value> {

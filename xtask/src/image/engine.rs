@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 
-use super::assemble::labels;
+use super::assemble::{REVISION, labels};
 use super::build::refuse_stopped;
 use super::layer::{Layer, compress};
 use super::oci::{Blob, CONFIG, Image};
@@ -64,7 +64,10 @@ pub(crate) async fn build(
     if source.platform.rust_arch() != std::env::consts::ARCH {
         command.args(["--platform", &format!("linux/{}", source.platform.oci())]);
     }
-    for (label, value) in labels(&source.package, last_commit(source).await?.as_ref()) {
+    let commit = last_commit(source).await?;
+    command
+        .args(commit.iter().flat_map(|it| ["--build-arg".to_owned(), format!("{REVISION}={}", it.revision)]));
+    for (label, value) in labels(&source.package, commit.as_ref()) {
         command.args(["--label", &format!("{label}={}", value.as_str().unwrap_or_default())]);
     }
     command.arg(&source.root);

@@ -7,6 +7,26 @@ use sandbox::services::identity;
 const TESTING: &str = "[[stage]]\nname = \"testing\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stages_own_variables_reach_the_app_and_go_again() {
+    let world = world::start().await;
+    let dev = "account = \"dev\"\n";
+    world.write(
+        "foothold.toml",
+        &FOOTHOLD.replace(dev, &format!("{dev}environment = [\"EXPOSE=metrics\"]\n")),
+    );
+    let url = world.xtask(&["bootstrap", "--yes"]).await.good().url();
+    assert!(get(&format!("{url}/metrics")).await.1.contains("# TYPE "));
+    world.xtask(&["plan", "--check"]).await.good();
+
+    world.write("foothold.toml", FOOTHOLD);
+    let plan = world.xtask(&["plan", "--check"]).await;
+    assert_eq!(plan.status, 3, "{plan:?}");
+    plan.says("EXPOSE");
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    assert_eq!(get(&format!("{url}/metrics")).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stage_gets_its_account_later_and_leaves_again_when_it_is_told_to() {
     let world = world::start().await;
     let dev = world.xtask(&["bootstrap", "--yes"]).await.good().url();
