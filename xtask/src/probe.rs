@@ -19,7 +19,7 @@ pub(crate) struct Version {
     pub(crate) configuration: Option<String>,
     pub(crate) instance: String,
     pub(crate) stage: String,
-    /// Seconds since the configuration was confirmed to be current.
+    /// Seconds since the instance took that version.
     pub(crate) age: Option<f64>,
 }
 

@@ -14,6 +14,7 @@ use crate::config::{Config, Where};
 use crate::environment::People;
 use crate::project::Project;
 use crate::report::{DONE, Plan};
+use crate::resource::NotVisible;
 use crate::resources::account_assignment::held;
 use crate::resources::identity_center::{Learned as Center, instance};
 use crate::resources::{permission_set, user};
@@ -33,7 +34,10 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let mut declaration = project.declaration().await?;
     declaration.identity_center = project.identity_center(&aws).await?;
     let since = Instant::now();
-    let center = instance(&aws, since).await?;
+    let (center, unseen) = match instance(&aws, since).await {
+        Err(error) if error.is::<NotVisible>() => (None, Some(error)),
+        found => (found?, None),
+    };
     let mut matrix = Matrix::declared(&project.config);
     let (e, declared) = project.wanted(&declaration);
     if let (Some(people), Some(center)) = (&declared.people, &center) {
@@ -47,8 +51,17 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     }
     match common.json {
         true => ui.json(&matrix.rows()),
-        false => ui.result(matrix.text(center.is_some()) + &project.about(declaration.identity_center)),
+        false => {
+            let absent = match (&center, &unseen) {
+                (Some(_), _) => "missing: bootstrap makes it",
+                (None, Some(_)) => "as declared; what there is is not visible to you",
+                // Identity Center that is off has nothing and takes nothing.
+                (None, None) => "waits for Identity Center",
+            };
+            ui.result(matrix.text(absent) + &project.about(declaration.identity_center));
+        }
     }
+    unseen.iter().for_each(|why| ui.say(why));
     Ok(ExitCode::from(DONE))
 }
 
@@ -118,7 +131,8 @@ impl Matrix {
         self.0.iter().map(|(cell, is)| Row { cell, is: *is }).collect()
     }
 
-    fn text(&self, is_on: bool) -> String {
+    /// `absent` is what is said of what is declared and was not seen.
+    fn text(&self, absent: &'static str) -> String {
         if self.0.is_empty() {
             return "Nobody may do anything.".to_owned();
         }
@@ -127,7 +141,7 @@ impl Matrix {
         let sets = width(|cell| &cell.permission_set).unwrap_or_default();
         let whos = width(|cell| &cell.who).unwrap_or_default();
         let lines = self.0.iter().map(|(Cell { account, permission_set, who }, is)| {
-            let said = is.text(is_on);
+            let said = is.text(absent);
             format!("{account:<accounts$}  {permission_set:<sets$}  {who:<whos$}  {said}")
         });
         lines.collect::<Vec<_>>().join("\n")
@@ -135,12 +149,10 @@ impl Matrix {
 }
 
 impl Is {
-    /// Identity Center that is off has nothing and takes nothing.
-    fn text(self, is_on: bool) -> &'static str {
+    fn text(self, absent: &'static str) -> &'static str {
         match (self.declared, self.there, self.ours) {
             (true, true, _) => "as declared",
-            (true, false, _) if !is_on => "waits for Identity Center",
-            (true, false, _) => "missing: bootstrap makes it",
+            (true, false, _) => absent,
             (false, _, true) => "no longer declared: `cargo xtask teardown --orphans` removes it",
             _ => "not declared: made by hand, and left alone",
         }

@@ -289,10 +289,9 @@ impl<'p, 'u> Deploy<'p, 'u> {
         let (ui, name) = (self.project.ui, &self.stage.name);
         ui.say(why);
         ui.say(self.runner.last_words().await.unwrap_or_else(|error| format!("{error:#}")));
-        let good = match &self.runs {
-            Some(runs) => runs.clone(),
-            None => self.good().await?.into_iter().next().context("find an image that came up before")?,
-        };
+        // What the service was seen to run may itself have been stopped on its way.
+        let came_up = self.good().await?.into_iter().next();
+        let good = came_up.or(self.runs.clone()).context("find an image that came up before")?;
         if !back {
             ui.say(format_args!("Returning to {good}."));
             if let Tried::Failed { why, .. } = self.try_out(&good).await? {

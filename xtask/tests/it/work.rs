@@ -40,6 +40,9 @@ async fn a_developer_sees_and_changes_development_and_is_denied_production_by_aw
     let told = format!("{} are not visible to you; -v lists them", unseen.len());
     assert!(status.stdout.contains(&told), "{}", status.stdout);
 
+    let access = ada.xtask(&["access"]).await.good().says("not visible to you");
+    assert!(access.stdout.contains("ListServices-developer"), "{access:?}");
+
     let stage = ["--stage", "development", "--yes"];
     let set = ["config", "set", "boolEnableLimitResults=true", "intResultLimit=7"];
     ada.xtask(&[&set[..], &stage].concat()).await.good().says("Live in ");
