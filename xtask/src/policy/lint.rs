@@ -117,7 +117,9 @@ fn is_wide(kind: Kind, arn: &str) -> bool {
         return arn.contains('*');
     }
     let here = arn.replacen(":*:", "::", 1);
-    let below = here.strip_suffix("/*").filter(|thing| thing.contains('/'));
+    // All versions of one thing are one thing.
+    let below =
+        ["/*", ":*"].iter().find_map(|end| here.strip_suffix(end)).filter(|thing| thing.contains('/'));
     below.unwrap_or(&here).contains('*')
 }
 

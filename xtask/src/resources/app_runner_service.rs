@@ -207,7 +207,7 @@ impl AppRunnerService {
 }
 
 fn refusal(failure: Failure) -> anyhow::Error {
-    let unknown_role = failure.says("assume") || failure.says("already exists");
+    let unknown_role = failure.says("in assuming") || failure.says("already exists");
     let closed = ["AccessDeniedException", "SubscriptionRequiredException", "OptInRequired"];
     match () {
         () if failure.says("new customers") || failure.is(&closed) && !failure.says("not authorized") => {

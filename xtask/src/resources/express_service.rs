@@ -132,7 +132,10 @@ impl Resource for ExpressService {
                 Some(what) => State::Going(what),
                 None => return Ok(None),
             },
-            Some(Status::Draining) => State::Going("its tasks are ending".to_owned()),
+            Some(Status::Draining) => {
+                let what = removal::remains(&door, &service).await?;
+                State::Going(what.unwrap_or_else(|| "its tasks are ending".to_owned()))
+            }
             _ => self.state(&door, &service, &seen.1).await?,
         };
         Ok(Some(Seen { owned: seen.0, learned: seen.1, ours, state }))
@@ -228,6 +231,9 @@ impl ExpressService {
         let was_asked = |revision: &str| self.asked.borrow().as_deref() == Some(revision);
         match standing {
             Standing::Coming(why) => return Ok(State::Coming(why)),
+            // Nothing that serves is made anew, however long ago it came.
+            Standing::Failed { ref revision, .. }
+                if serves_other(service, revision) && !was_asked(revision) => {}
             // It serves what it served before; only to us, who asked for the change, that is a failure.
             Standing::Failed { revision, serving, why } if !serving || was_asked(&revision) => {
                 let told = rollout::failure(door, service).await?;
@@ -241,6 +247,7 @@ impl ExpressService {
         Ok(answers(url, told.as_deref()).await.map_or_else(State::Coming, |()| State::Ready))
     }
 
+    /// In the cluster `default`: naming none is how ECS is asked to make that one where it is not there.
     async fn create(
         &self,
         door: &Door,
@@ -248,7 +255,7 @@ impl ExpressService {
         image: &str,
         platform: Option<Platform>,
     ) -> Result<()> {
-        let request = door.ecs().create_express_gateway_service().service_name(&self.name).cluster(CLUSTER);
+        let request = door.ecs().create_express_gateway_service().service_name(&self.name);
         let request = request.set_infrastructure_role_arn(desired.infrastructure_role.clone());
         let request = request.set_execution_role_arn(desired.execution_role.clone());
         let request = request.set_task_role_arn(desired.task_role.clone());
@@ -327,7 +334,8 @@ const LATER: [&str; 6] = [
     "Cannot assume role",
     "is not authorized to perform: sts:AssumeRole",
     "AWS was not able to validate the provided access credentials",
-    "Unable to assume the service linked role",
+    // Its infrastructure role, or the service-linked one.
+    "nable to assume",
     "Creation of service was not idempotent",
     "still Draining",
 ];
@@ -335,6 +343,14 @@ const LATER: [&str; 6] = [
 fn later(failure: Failure) -> anyhow::Error {
     let passes = failure.transient || LATER.iter().any(|text| failure.says(text));
     if passes { Busy(failure.to_string()).into() } else { failure.into() }
+}
+
+/// Whether a service serves another revision than this one.
+fn serves_other(service: &Found, revision: &str) -> bool {
+    service
+        .active_configurations()
+        .iter()
+        .any(|it| it.service_revision_arn().is_some_and(|it| it != revision))
 }
 
 /// The newest of the revisions that serve.

@@ -144,11 +144,11 @@ impl Role {
         trusted(request.set_tags(Some(self.tags()?)).send().await)
     }
 
-    /// Makes the inline policies `after`, from `before`, touching only those that differ.
+    /// Makes the inline policies `after`, from `before`, touching only those that differ. A role that was just made may
+    /// not be there yet for others.
     async fn put_inline(&self, client: &Client, before: &Policies, after: &Policies) -> Result<()> {
         for (name, policy) in after.iter().filter(|(name, policy)| before.get(*name) != Some(policy)) {
             let request = client.put_role_policy().role_name(&self.name).policy_name(name);
-            // A role that was just made may not be there yet for others.
             wrote(request.policy_document(policy.to_string()).send().await, &[ABSENT, AGAIN[0]])?;
         }
         for name in before.keys().filter(|name| !after.contains_key(*name)) {
@@ -166,7 +166,7 @@ impl Role {
     ) -> Result<()> {
         for arn in after.difference(before) {
             let request = client.attach_role_policy().role_name(&self.name).policy_arn(arn);
-            wrote(request.send().await, AGAIN)?;
+            wrote(request.send().await, &[ABSENT, AGAIN[0]])?;
         }
         for arn in before.difference(after) {
             let request = client.detach_role_policy().role_name(&self.name).policy_arn(arn);

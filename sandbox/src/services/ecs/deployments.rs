@@ -18,8 +18,10 @@ pub(super) fn list(call: &mut Call) -> Answer {
     let statuses = call.texts("status");
     let created = call.input.get("createdAt").cloned().unwrap_or_default();
     let (after, before) = (created["after"].as_f64(), created["before"].as_f64());
+    let remembered = call.now() - call.world.clock.scaled(HISTORY);
     let listed = |d: &&Deployment| {
         d.service == arn
+            && d.created > remembered
             && (statuses.is_empty() || statuses.contains(&d.status))
             && after.is_none_or(|t| d.created >= t)
             && before.is_none_or(|t| d.created <= t)
@@ -36,6 +38,9 @@ pub(super) fn list(call: &mut Call) -> Answer {
     let (page, next) = call.page(found, ("maxResults", 20), "nextToken", "InvalidParameterException")?;
     Ok(json!({"serviceDeployments": page, "nextToken": next}))
 }
+
+/// How long ECS shows a deployment, in seconds: 90 days.
+const HISTORY: f64 = 90.0 * 86_400.0;
 
 fn cluster_arn(call: &Call, service: &str) -> String {
     let path = service.split_once(":service/").map_or("", |(_, p)| p);
@@ -149,7 +154,13 @@ pub(super) fn stop(call: &mut Call) -> Answer {
     Ok(json!({ "serviceDeploymentArn": arn }))
 }
 
+/// The AWS CLI's monitor knows the refusal by its text.
 pub(super) fn revisions(call: &mut Call) -> Answer {
+    let (asked, known) = (call.texts("serviceRevisionArns"), state(call));
+    let service = |arn: &String| known.services.get(&known.revisions.get(arn)?.service);
+    if asked.iter().filter_map(service).any(|it| it.status == super::Status::Inactive) {
+        return Err(invalid("Cannot call DescribeServiceRevisions for a service that is INACTIVE"));
+    }
     let [found, failures] =
         each(call, "serviceRevisionArns", "ecs:DescribeServiceRevisions", |call, arn| {
             let revision = state(call).revisions.get(arn).cloned()?;

@@ -48,6 +48,7 @@ pub(super) fn create(call: &mut Call) -> Answer {
     let mut configuration = asked(call);
     check(&configuration)?;
     roles(call, &configuration, Some(&infrastructure_role))?;
+    registers(call, &cluster_name, &name)?;
     service_linked_role(call)?;
     if call.opt_text("cluster").is_none() || cluster_name == "default" {
         clusters::make(call, &cluster_name);
@@ -151,6 +152,12 @@ fn size(configuration: &Map<String, Value>) -> Result<(), Fault> {
     Err(invalid(format!(
         "No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See the Amazon ECS documentation for the valid values."
     )))
+}
+
+/// ECS registers the task definition with the caller's rights, as the action that AWS has for Express Mode tells.
+fn registers(call: &mut Call, cluster: &str, name: &str) -> Result<(), Fault> {
+    let family = arn(call, &format!("task-definition/{cluster}-{name}"));
+    call.allow("ecs:RegisterTaskDefinition", &format!("{family}:*"))
 }
 
 /// The caller must be allowed to pass the roles, and ECS to assume them.
@@ -300,6 +307,9 @@ pub(super) fn update(call: &mut Call) -> Answer {
     }
     check(&configuration)?;
     roles(call, &asked, None)?;
+    // An update passes the infrastructure role on, too.
+    auth::pass_role(call, &service.infrastructure_role, ECS)?;
+    registers(call, &service.cluster, &service.name)?;
     let network = configuration.get("networkConfiguration").cloned();
     defaults(call, &mut configuration, &service.cluster, &service.name);
     if let Some(network) = network.filter(|_| !asked.contains_key("networkConfiguration")) {

@@ -1,6 +1,7 @@
 //! What ECS makes for an Express service with the infrastructure role: load balancer, target groups, scaling, alarms.
 //!
-//! It needs that role to remove them again, after the service is INACTIVE already: with the role gone too early they stay.
+//! It needs that role to remove them again, while the service is DRAINING: with the role gone too early they stay, and
+//! so does the service. Whether AWS's service stays then is not known.
 
 use super::{Revision, State, Status};
 use crate::auth;
@@ -76,6 +77,11 @@ pub(super) fn remove(state: &mut State, arn: &str, now: Time) {
             revision.managed.become_(Managing::Deprovisioning, now);
         }
     }
+}
+
+/// Whether anything is left of what a service's revisions had.
+pub(super) fn remains(state: &State, arn: &str) -> bool {
+    state.revisions.values().any(|r| r.service == arn && r.managed.status != Managing::Deleted)
 }
 
 pub(super) fn tick(world: &mut World, here: &str) {

@@ -440,7 +440,8 @@ pub(super) fn drain(call: &mut Call, arn: &str) {
 fn drained(world: &mut World, here: &str, arn: &str) {
     let now = world.clock.now();
     let tasks = tasks_of(at(world, here), arn);
-    if !tasks.iter().all(|(id, _)| runtime::ended(world, id)) {
+    if !tasks.iter().all(|(id, _)| runtime::ended(world, id)) || super::managed::remains(at(world, here), arn)
+    {
         return;
     }
     let remembered = world.clock.due(REMEMBERED);

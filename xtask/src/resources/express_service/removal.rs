@@ -1,11 +1,12 @@
-//! The end of an Express service: it is gone when AWS has removed what it managed for it.
+//! What AWS manages for an Express service: it is gone when AWS has removed that.
 //!
 //! ECS uses the infrastructure role for that. A role that goes earlier strands a load balancer that costs.
 
 use anyhow::Result;
+use aws_sdk_ecs::error::ProvideErrorMetadata as _;
 use aws_sdk_ecs::types::{
     EcsExpressGatewayService as Found, EcsManagedResources, ManagedIngressPath,
-    ManagedResourceStatus as Status,
+    ManagedResourceStatus as Status, ServiceRevision as Revision,
 };
 
 use super::{is_absent, later, rollout};
@@ -19,7 +20,7 @@ pub(super) async fn delete(door: &Door, arn: &str) -> Result<()> {
     }
 }
 
-/// What AWS still has to remove of a service that is INACTIVE; None when nothing is left.
+/// What AWS still has to remove of a service that is ending; none when nothing is left, as far as AWS tells.
 pub(super) async fn remains(door: &Door, service: &Found) -> Result<Option<String>> {
     let arn = service.service_arn().unwrap_or_default();
     let active = service.active_configurations().iter().filter_map(|it| it.service_revision_arn.clone());
@@ -29,11 +30,29 @@ pub(super) async fn remains(door: &Door, service: &Found) -> Result<Option<Strin
     if revisions.is_empty() {
         return Ok(None);
     }
-    let request = door.ecs().describe_service_revisions().set_service_revision_arns(Some(revisions));
-    let answer = read(request.send().await, &["ServiceNotFoundException", "ClusterNotFoundException"])?;
-    let revisions = answer.and_then(|answer| answer.service_revisions).unwrap_or_default();
+    let revisions = describe(door, revisions).await?;
     let left = revisions.iter().filter_map(|it| it.ecs_managed_resources()).flat_map(managed);
     Ok(left.filter_map(Managed::remains).next())
+}
+
+/// Why AWS could not make something that this revision needs; none where nothing failed.
+pub(super) async fn cannot(door: &Door, revision: &str) -> Result<Option<String>> {
+    let revisions = describe(door, vec![revision.to_owned()]).await?;
+    let all = revisions.iter().filter_map(|it| it.ecs_managed_resources()).flat_map(managed);
+    let failed = all.filter(|it| *it.status == Status::Failed);
+    let why = failed
+        .map(|it| format!("ECS could not make its {}: {}", it.what, it.reason.unwrap_or("no reason given")));
+    Ok(why.into_iter().next())
+}
+
+/// None of a service that is INACTIVE: ECS refuses to tell.
+async fn describe(door: &Door, revisions: Vec<String>) -> Result<Vec<Revision>> {
+    let request = door.ecs().describe_service_revisions().set_service_revision_arns(Some(revisions));
+    let answer = match request.send().await {
+        Err(error) if error.message().is_some_and(|text| text.contains("service that is INACTIVE")) => None,
+        answer => read(answer, &["ServiceNotFoundException", "ClusterNotFoundException"])?,
+    };
+    Ok(answer.and_then(|answer| answer.service_revisions).unwrap_or_default())
 }
 
 /// How many revisions ECS describes in one request.

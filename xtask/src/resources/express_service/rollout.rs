@@ -8,13 +8,15 @@ use aws_sdk_ecs::types::{
     ServiceDeploymentBrief as Brief, ServiceDeploymentStatus as Status, Task,
 };
 
-use super::{CLUSTER, LOGS, architecture, describe, environment, later, newest, variables};
+use super::{CLUSTER, LOGS, architecture, describe, environment, later, newest, removal, variables};
 use crate::aws::{Door, explain, read};
 use crate::image::Platform;
 
 /// How the newest deployment of a service stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
+    /// ECS remembers deployments for 90 days, and none of this one.
+    Forgotten,
     Coming(String),
     Successful {
         revision: String,
@@ -74,7 +76,7 @@ pub(crate) async fn standing(door: &Door, arn: &str) -> Result<Standing> {
     let deployments = deployments(door, arn).await?;
     let created = |it: &&Brief| it.created_at().map(|at| (at.secs(), at.subsec_nanos()));
     let Some(newest) = deployments.iter().max_by_key(created) else {
-        return Ok(Standing::Coming("its deployment has not begun".to_owned()));
+        return Ok(Standing::Forgotten);
     };
     let revision = newest.target_service_revision_arn().unwrap_or_default().to_owned();
     let succeeded = |it: &Brief| it.status() == Some(&Status::Successful);
@@ -82,7 +84,8 @@ pub(crate) async fn standing(door: &Door, arn: &str) -> Result<Standing> {
         Some(Status::Successful) => Ok(Standing::Successful { revision }),
         Some(Status::Stopped | Status::RollbackSuccessful | Status::RollbackFailed) => {
             let why = newest.status_reason().unwrap_or("its deployment failed").to_owned();
-            Ok(Standing::Failed { revision, serving: deployments.iter().any(succeeded), why })
+            let back = newest.status() == Some(&Status::RollbackSuccessful);
+            Ok(Standing::Failed { revision, serving: back || deployments.iter().any(succeeded), why })
         }
         _ => progress(door, newest).await.map(Standing::Coming),
     }
@@ -110,7 +113,12 @@ pub(super) async fn progress(door: &Door, deployment: &Brief) -> Result<String> 
     let Some(arn) = deployment.service_deployment_arn() else { return Ok(status.to_owned()) };
     let answer = door.ecs().describe_service_deployments().service_deployment_arns(arn).send().await;
     let found = read(answer, &[])?.and_then(|answer| answer.service_deployments).unwrap_or_default();
-    Ok(found.first().map_or(status.to_owned(), |it| words(status, it)))
+    let words = found.first().map_or(status.to_owned(), |it| words(status, it));
+    let cannot = match deployment.target_service_revision_arn() {
+        Some(revision) => removal::cannot(door, revision).await?,
+        None => None,
+    };
+    Ok(cannot.map_or(words.clone(), |why| format!("{words}; {why}")))
 }
 
 fn words(status: &str, deployment: &Deployment) -> String {

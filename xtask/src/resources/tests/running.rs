@@ -204,6 +204,18 @@ async fn its_roles_wait_until_aws_has_removed_what_it_managed() {
 }
 
 #[tokio::test]
+async fn a_service_whose_deployments_ecs_has_forgotten_is_left_as_it_is() {
+    let story = Story::begin().await;
+    story.make(Story::service).await;
+    story.sandbox.advance(91.0 * 86_400.0);
+    let (door, arn) = (story.door().await, story.service_arn());
+    assert_eq!(standing(&door, &arn).await.expect("a standing"), Standing::Forgotten);
+    let done = story.make(Story::service).await;
+    assert!(matches!(outcome(&done, ExpressService::KIND), Outcome::Same), "{:?}", troubles(&done));
+    story.sandbox.stop().await.expect("stopped");
+}
+
+#[tokio::test]
 async fn another_image_is_rolled_out_and_the_next_run_leaves_it() {
     let story = Story::begin().await;
     story.make(Story::service).await;
