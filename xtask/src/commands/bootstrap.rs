@@ -247,18 +247,27 @@ fn summary<T>(project: &Project, aws: &Aws, declared: &Declared, seen: &Report<T
         Some(_) => format!("  cargo xtask login{sandbox}\n"),
         None => String::new(),
     };
+    let people = match declared.center.identity_center {
+        Some(_) if !project.config.people.people.is_empty() => PASSWORDS,
+        _ => "",
+    };
     let stage = addresses.first().map_or("development", |(stage, _)| stage);
     format!(
         "\n{name} runs.\n{}{console}\n\
          Profiles {profiles} are in {file}, for the AWS CLI and every SDK.\n\
-         Signed in as {caller}.\n\
+         Signed in as {caller}.\n{people}\
          On AWS this costs about {costs:.0} USD a month, until `cargo xtask teardown`.\n\n\
          Next:\n{login}  cargo xtask status{sandbox}\n  \
+         cargo xtask graph{sandbox}\n  \
          cargo xtask config set boolEnableLimitResults=true --stage {stage}{sandbox}\n  \
          cargo xtask teardown{sandbox}",
         listed(&addresses)
     )
 }
+
+/// What no API can do for the people it makes.
+const PASSWORDS: &str = "People who were made have no password yet: in the console of Identity Center, Settings, \
+                         Authentication, let it send one-time passwords by e-mail, or reset each password in Users.\n";
 
 /// For each stage that runs, where somebody who is signed in to the console takes its account's role.
 fn links<T>(declared: &Declared, seen: &Report<T>) -> Vec<(String, String)> {

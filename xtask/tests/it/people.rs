@@ -72,7 +72,8 @@ async fn groups_of_an_external_source_are_looked_up_and_neither_they_nor_people_
 async fn everybody_reaches_what_is_declared_and_nothing_else() {
     let world = with_an_organization().await;
     world.write("foothold.toml", &format!("{FOOTHOLD}{PEOPLE}"));
-    world.xtask(&["bootstrap", "--yes", "--confirm", "production"]).await.good();
+    let made = world.xtask(&["bootstrap", "--yes", "--confirm", "production"]).await.good();
+    made.says("People who were made have no password yet");
 
     let (second, requests) = world.requests_of(world.xtask(&["bootstrap", "--yes"])).await;
     second.good().says("unchanged");
