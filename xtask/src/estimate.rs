@@ -5,7 +5,7 @@ use crate::report::{Judgement, Plan};
 
 /// What AWS usually takes to make one, in seconds, and what it costs a month, in US dollars.
 ///
-/// Durations are those of `ARCHITECTURE.md`; costs are list prices of eu-west-1 for the smallest size.
+/// Durations are rough, as people report them; costs are list prices of eu-west-1 for the smallest size.
 fn figures(kind: &str) -> (f64, f64) {
     match kind {
         "organization" => (10.0, 0.0),

@@ -215,7 +215,8 @@ fn remember(project: &Project<'_>, found: Option<&identity_center::Learned>) -> 
 }
 
 /// What to know before saying yes.
-fn before(shape: &Shape, plan: &Plan) -> String {
+/// What to know before what is planned is done.
+pub(super) fn before(shape: &Shape, plan: &Plan) -> String {
     let time = text::duration(Duration::from_secs_f64(estimate::seconds(shape, plan)));
     let cost = estimate::monthly(plan);
     format!(

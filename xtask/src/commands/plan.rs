@@ -6,7 +6,9 @@ use anyhow::Result;
 use clap::Args;
 use tokio::time::Instant;
 
+use super::bootstrap::before;
 use crate::Common;
+
 use crate::project::Project;
 use crate::ui::{Ui, text};
 
@@ -38,7 +40,8 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
             let end = text::orphaned(orphaned.as_ref())
                 + &project.about_this_machine(&declaration, Some(&declared), &plan)
                 + &project.about_the_source(&declaration, plan.learned(&declared.center.image))
-                + &project.about(declaration.identity_center);
+                + &project.about(declaration.identity_center)
+                + &if plan.is_settled() { String::new() } else { format!("\n{}", before(&e.shape, &plan)) };
             ui.result(text::plan(&plan, ui.verbose) + &end);
         }
     }
