@@ -42,6 +42,7 @@ fn untouched() -> [(&'static str, Value); 5] {
 pub fn alike(snapshot: &Value) -> Value {
     let mut names = Vec::new();
     gather_names(snapshot, &mut names);
+    gather_people(&snapshot["identity"]["instance"], &mut names);
     let mut alike = alike_value(snapshot, &names);
     // A public address is whatever port was free.
     let ingress = alike.pointer_mut("/runtime/ingress").and_then(Value::as_object_mut);
@@ -70,7 +71,7 @@ const PAST: &[&str] = &[
 /// Ids that nothing with a name has, addresses, and the long numbers of revisions and tasks; digests stay.
 fn anonymous() -> &'static Regex {
     static IDS: OnceLock<Regex> = OnceLock::new();
-    let ids = r"\b(?:AROA|AIDA|AKIA|ASIA)[A-Z0-9]{12,}|\b(?:car|o|ou|r|subnet|sg)-[a-z0-9]{4,}(?:-[a-z0-9]{6,})?|(?<=127\.0\.0\.1:)\d+|\b[0-9a-f]{20,40}\b|\b\d{15,}\b";
+    let ids = r"\b(?:AROA|AIDA|AKIA|ASIA)[A-Z0-9]{12,}|\b(?:car|o|ou|r|subnet|sg)-[a-z0-9]{4,}(?:-[a-z0-9]{6,})?|(?<=127\.0\.0\.1:)\d+|\b[0-9a-f]{20,40}\b|\b\d{15,}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bssoins-[0-9a-f]{16}|\bd-[0-9a-f]{10}\b|(?<=_)[0-9a-f]{16}(?=_|\b)";
     IDS.get_or_init(|| Regex::new(ids).unwrap_or_else(|e| unreachable!("{e}")))
 }
 
@@ -83,6 +84,17 @@ fn gather_names(value: &Value, names: &mut Vec<(String, String)>) {
         Value::Array(items) => items.iter().for_each(|item| gather_names(item, names)),
         _ => {}
     }
+}
+
+/// Of Identity Center, which keeps things by ids that are no members of theirs.
+fn gather_people(instance: &Value, names: &mut Vec<(String, String)>) {
+    let all = |of: &str| instance[of].as_object().into_iter().flatten();
+    let attribute =
+        |entry: &Value, name: &str| entry["attributes"][name].as_str().map(|it| format!("<{it}>"));
+    let users = all("users").map(|(id, user)| (id, attribute(user, "UserName")));
+    let groups = all("groups").map(|(id, group)| (id, attribute(group, "DisplayName")));
+    let sets = all("sets").map(|(arn, set)| (arn, set["name"].as_str().map(|it| format!("<{it}>"))));
+    names.extend(users.chain(groups).chain(sets).filter_map(|(id, name)| Some((id.clone(), name?))));
 }
 
 fn alike_value(value: &Value, names: &[(String, String)]) -> Value {
@@ -166,6 +178,36 @@ mod tests {
         assert_eq!(world("dosrsxc", 1.7e9, false), world("z31qr72", 1.8e9, false));
         assert_ne!(world("dosrsxc", 1.7e9, false), world("dosrsxc", 1.7e9, true));
         assert_eq!(world("dosrsxc", 1.7e9, true)["<app> (2)"]["arn"], "x:application/<app>");
+    }
+
+    #[test]
+    fn people_and_what_they_may_do_are_told_by_their_names() {
+        let world = |digit: &str| {
+            let (user, group) = (id(digit, "01"), id(digit, "02"));
+            let set = format!("arn:aws:sso:::permissionSet/ssoins-{0}/ps-{0}", digit.repeat(16));
+            let place = format!("111111111111/{set}");
+            alike(&json!({"identity": {"instance": {
+                "store": format!("d-{}", digit.repeat(10)),
+                "users": {user.clone(): {"attributes": {"UserName": "ada@example.com"}}},
+                "groups": {group.clone(): {"attributes": {"DisplayName": "developers"}}},
+                "sets": {set.clone(): {"arn": set, "name": "developer"}},
+                "memberships": {id(digit, "03"): {"group": group, "user": user}},
+                "provisioned": {place: {"role": format!("AWSReservedSSO_developer_{}", digit.repeat(16))}},
+            }}}))
+        };
+        assert_eq!(world("a"), world("7"));
+        let instance = &world("a")["identity"]["instance"];
+        let membership = json!({"group": "<developers>", "user": "<ada@example.com>"});
+        assert_eq!(instance["memberships"], json!({"#": membership}));
+        assert_eq!(
+            instance["provisioned"],
+            json!({"111111111111/<developer>": {"role": "AWSReservedSSO_developer_#"}})
+        );
+    }
+
+    /// As long as a UUID.
+    fn id(digit: &str, last: &str) -> String {
+        format!("{}-{1}-{1}-{1}-{2}{last}", digit.repeat(8), digit.repeat(4), digit.repeat(10))
     }
 
     #[test]

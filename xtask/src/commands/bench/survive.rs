@@ -3,6 +3,7 @@
 mod harm;
 mod picture;
 mod stage;
+mod start;
 mod stories;
 
 use std::cell::{Cell, RefCell};
@@ -38,6 +39,9 @@ pub(crate) struct Arguments {
     /// Of the calls that read, no more than so many, chosen by the seed.
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
+    /// The same of those that write.
+    #[arg(long, value_name = "N")]
+    sample_writes: Option<usize>,
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many storms, each with a seed of its own.
@@ -81,8 +85,8 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let (sandbox, begun) = (build(ui).await?, Instant::now());
     let wanted = |story: &&Story| arguments.only.is_empty() || arguments.only.iter().any(|o| o == story.name);
     let stories: Vec<&'static Story> = STORIES.iter().filter(wanted).collect();
-    let first = async { Stage::set(&sandbox, &program).await?.knowing(&stories).await };
-    let others = (1..arguments.workers.max(1)).map(|_| Stage::set(&sandbox, &program));
+    let first = async { Stage::set(&sandbox, &program, &stories).await?.knowing(&stories).await };
+    let others = (1..arguments.workers.max(1)).map(|_| Stage::set(&sandbox, &program, &stories));
     let (first, mut others) = try_join(first, try_join_all(others)).await?;
     others.iter_mut().for_each(|stage| stage.expected = first.expected.clone());
     let stages: Vec<Stage> = std::iter::once(first).chain(others).collect();

@@ -62,14 +62,20 @@ impl Kind {
             })
         };
         // A stale read is a read.
-        let writing = places(if self == Self::Stale { 0 } else { writes }, true);
-        let mut reading: Vec<Place> = places(reads, false).collect();
-        if let Some(sample) = arguments.sample {
-            reading.sort_by_cached_key(|place| Sha256::digest(format!("{} {place:?}", arguments.seed)));
-            reading.truncate(sample);
-        }
-        writing.chain(reading).map(harm).collect()
+        let writes = if self == Self::Stale { 0 } else { writes };
+        let writing = sample(places(writes, true), arguments.sample_writes, arguments.seed);
+        let reading = sample(places(reads, false), arguments.sample, arguments.seed);
+        writing.into_iter().chain(reading).map(harm).collect()
     }
+}
+
+fn sample(places: impl Iterator<Item = Place>, most: Option<usize>, seed: u64) -> Vec<Place> {
+    let mut places: Vec<Place> = places.collect();
+    if let Some(most) = most {
+        places.sort_by_cached_key(|place| Sha256::digest(format!("{seed} {place:?}")));
+        places.truncate(most);
+    }
+    places
 }
 
 impl Harm {

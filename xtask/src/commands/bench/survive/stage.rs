@@ -10,19 +10,18 @@ use serde_json::{Value, json};
 
 use super::harm::{CLIENT, Kind};
 use super::picture::{settle, without_ids};
-use super::stories::{BOOTSTRAP, FOOTHOLD, From, Story};
+use super::start::Kept;
+use super::stories::{FOOTHOLD, Story};
 use super::{Trial, another};
 use crate::commands::bench::world::World;
 use crate::diff::differences;
 use crate::probe::Method;
 
 pub(super) struct Stage {
-    world: World,
+    pub(super) world: World,
     program: PathBuf,
     another: PathBuf,
-    /// The files of the workspace before a bootstrap and after it.
-    empty: Files,
-    bootstrapped: Files,
+    pub(super) kept: Vec<Kept>,
     /// What an undisturbed run of each story comes to, here or in another sandbox.
     pub(super) expected: Rc<Vec<Expected>>,
 }
@@ -46,26 +45,21 @@ pub(super) struct Expected {
 }
 
 /// Relative paths and contents.
-type Files = Vec<(String, String)>;
+pub(super) type Files = Vec<(String, String)>;
 
 /// How long a run may take, in real time.
-const PATIENCE: Duration = Duration::from_secs(240);
+pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 
 impl Stage {
-    /// Starts a sandbox, and bootstraps in it.
-    pub(super) async fn set(sandbox: &Path, program: &Path) -> Result<Self> {
+    /// Starts a sandbox, and makes in it what these stories start from.
+    pub(super) async fn set(sandbox: &Path, program: &Path, stories: &[&'static Story]) -> Result<Self> {
         let world = World::start(sandbox, &["--scale", "3000"]).await?;
-        world.control(Method::POST, "settings", Some(json!({"throttles": false}))).await?;
         let another = another(program, &world.file(""))?;
         let program = program.to_owned();
         write(&world.file("foothold.toml"), FOOTHOLD)?;
-        let (empty, bootstrapped, expected) = Default::default();
-        let mut stage = Self { world, program, another, empty, bootstrapped, expected };
-        stage.empty = stage.files()?;
-        stage.start(From::Nothing).await?;
-        stage.good(BOOTSTRAP, false).await?;
-        stage.world.control(Method::POST, "keep/bootstrapped", None).await?;
-        stage.bootstrapped = stage.files()?;
+        let (kept, expected) = Default::default();
+        let mut stage = Self { world, program, another, kept, expected };
+        stage.keep(stories).await?;
         Ok(stage)
     }
 
@@ -157,43 +151,6 @@ impl Stage {
         }
     }
 
-    /// Puts the world and the workspace to where a story starts.
-    async fn start(&self, from: From) -> Result<()> {
-        let root = self.world.file("");
-        for (name, _) in self.files()? {
-            let path = root.join(name);
-            std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
-        }
-        let put = |files: &Files| files.iter().try_for_each(|(name, text)| write(&root.join(name), text));
-        match from {
-            From::Nothing => {
-                self.world.control(Method::POST, "reset", None).await?;
-                put(&self.empty)
-            }
-            From::Bootstrapped => {
-                self.world.control(Method::POST, "restore/bootstrapped", None).await?;
-                put(&self.bootstrapped)?;
-                self.serves().await
-            }
-        }
-    }
-
-    /// Waits until what runs in a restored world has started.
-    async fn serves(&self) -> Result<()> {
-        let ready = async {
-            loop {
-                let world = self.world.control(Method::GET, "alike", None).await?;
-                let mut tasks =
-                    world["runtime"]["tasks"].as_object().into_iter().flat_map(|tasks| tasks.values());
-                if tasks.any(|task| task["status"] == "RUNNING" && task["healthy"] == true) {
-                    return anyhow::Ok(());
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, ready).await.context("wait for the restored service")?
-    }
-
     fn command(&self, arguments: &[&str], another: bool) -> tokio::process::Command {
         let mut command = self.world.xtask(arguments);
         let program = if another { &self.another } else { &self.program };
@@ -210,7 +167,7 @@ impl Stage {
         Ok((ended.status.code().unwrap_or(-1), said))
     }
 
-    async fn good(&self, arguments: &[&str], another: bool) -> Result<()> {
+    pub(super) async fn good(&self, arguments: &[&str], another: bool) -> Result<()> {
         let (code, said) = self.run(arguments, another).await?;
         ensure!(code == 0, "`cargo xtask {}` ended with {code}:\n{said}", arguments.join(" "));
         Ok(())
@@ -232,7 +189,7 @@ impl Stage {
         Ok(())
     }
 
-    fn files(&self) -> Result<Files> {
+    pub(super) fn files(&self) -> Result<Files> {
         let mut files = Vec::new();
         for directory in ["", "app/config"] {
             let path = self.world.file(directory);
@@ -249,6 +206,6 @@ impl Stage {
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
 }
