@@ -93,8 +93,8 @@ where
     tell(&format!("{file}: {tried} inputs tried"));
 }
 
-/// Says a figure, to whoever runs it with `--nocapture`.
+/// Says a figure, to whoever runs it with `--show-output`. CI gathers them.
 #[expect(clippy::print_stdout, reason = "how much was tried is what such a test has to tell")]
 pub(crate) fn tell(figure: &str) {
-    println!("{figure}");
+    println!("figure: {figure}");
 }

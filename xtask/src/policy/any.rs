@@ -82,7 +82,7 @@ fn whatever_is_in_a_document_it_is_refused_with_its_name_or_keeps_its_structure(
     assert!(corpus.iter().filter(|text| read(&dir, text)).count() >= 1);
     let good = std::cell::Cell::new(0);
     holds(file!(), 4_000, texts(corpus, WORDS), |text| good.set(good.get() + u32::from(read(&dir, &text))));
-    tell(&format!("{} of them good", good.get()));
+    tell(&format!("{}: {} of them good", file!(), good.get()));
     assert!(good.get() > 100, "{} good ones", good.get());
 }
 

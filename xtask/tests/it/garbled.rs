@@ -115,6 +115,6 @@ async fn an_answer_that_cannot_be_read_is_told_with_its_call() {
             tried.one(&world, seed, arguments, [1, 3, 10][seed as usize % 3]).await;
         }
     }
-    println!("from seed {first}: {tried:?}");
+    println!("figure: answers of AWS spoilt, from seed {first}: {tried:?}");
     assert!(tried.spoilt > 0);
 }

@@ -127,6 +127,6 @@ fn whatever_is_in_the_file_is_answered_with_a_line_and_a_proposal() {
     assert!(corpus.iter().filter(|text| checked(text)).count() >= 3);
     let good = std::cell::Cell::new(0);
     holds(file!(), 1_000, texts(corpus, WORDS), |text| good.set(good.get() + u32::from(checked(&text))));
-    tell(&format!("{} of them good", good.get()));
+    tell(&format!("{}: {} of them good", file!(), good.get()));
     assert!(good.get() > 50, "{} good ones", good.get());
 }

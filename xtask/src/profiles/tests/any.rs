@@ -70,6 +70,6 @@ fn whatever_is_in_the_file_it_is_refused_or_changed_and_changed_back() {
     let good = std::cell::Cell::new(0);
     let tried = |file: String| good.set(good.get() + u32::from(changed_and_back(&file)));
     holds(file!(), 5_000, texts(corpus, WORDS), tried);
-    tell(&format!("{} of them were changed", good.get()));
+    tell(&format!("{}: {} of them were changed", file!(), good.get()));
     assert!(good.get() > 1_000, "{} were changed", good.get());
 }
