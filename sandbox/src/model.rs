@@ -6,6 +6,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, OnceLock};
 
+/// Not regionalized, says botocore's `endpoints.json`.
+const GLOBAL: &[&str] = &["account", "iam", "organizations"];
+
 /// One service's model, trimmed by `models/trim.py`.
 #[derive(Deserialize)]
 pub struct Model {
@@ -22,10 +25,12 @@ pub struct Model {
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
     pub api_version: String,
+    pub endpoint_prefix: String,
     pub protocol: String,
     pub json_version: Option<String>,
     pub target_prefix: Option<String>,
     pub xml_namespace: Option<String>,
+    pub signing_name: Option<String>,
 }
 
 /// How an operation is sent, and its shapes.
@@ -122,6 +127,16 @@ impl Model {
             status: shape.error.as_ref().and_then(|e| e.http_status_code),
             message_member: message.map_or("message", String::as_str),
         })
+    }
+
+    /// What requests are signed for: `ecr`, `servicequotas`.
+    pub fn signing_name(&self) -> &str {
+        self.metadata.signing_name.as_ref().unwrap_or(&self.metadata.endpoint_prefix)
+    }
+
+    /// Whether the service has one endpoint for all Regions, whose requests are signed for us-east-1.
+    pub fn is_global(&self) -> bool {
+        GLOBAL.contains(&self.name)
     }
 
     pub fn is_query(&self) -> bool {

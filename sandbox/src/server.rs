@@ -14,8 +14,8 @@ use crate::past::Past;
 use crate::record::{Record, Recorder};
 use crate::registry;
 use crate::runtime;
+use crate::services;
 use crate::services::identity::pages;
-use crate::services::{self, organizations};
 use crate::wire::{self, Reply, Target};
 use crate::world::World;
 use bytes::Bytes;
@@ -326,11 +326,7 @@ fn authenticate(
         trail.region = shared.world().settings.region.clone();
         return Ok(());
     }
-    let known = auth::authenticate(&shared.world(), parts, body)?;
-    if organizations::suspended(&shared.world(), &known.caller.account) {
-        let said = "The security token included in the request is invalid.";
-        return Err(Fault::new("UnrecognizedClientException", said));
-    }
+    let known = auth::authenticate(&shared.world(), target, parts, body)?;
     trail.region = known.region;
     trail.caller = Some(known.caller);
     Ok(())

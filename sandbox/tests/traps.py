@@ -17,7 +17,10 @@ import urllib.request
 import warnings
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 warnings.filterwarnings("ignore")
@@ -524,6 +527,47 @@ def an_opt_in_region_is_disabled(aws):
     arn = aws.role("any", {"AWS": MANAGEMENT})
     aws.advance(60)
     refused("RegionDisabledException", sts.assume_role, RoleArn=arn, RoleSessionName="trap")
+
+
+@trap
+def nobody_is_known_in_a_region_that_was_not_enabled(aws):
+    invalid = "The security token included in the request is invalid"
+    far = {"region": "af-south-1"}
+    refused("InvalidClientTokenId", aws.client("sts", **far).get_caller_identity, invalid)
+    refused("UnrecognizedClientException", aws.client("ecr", **far).describe_repositories, invalid)
+    refused("UnrecognizedClientException", aws.client("ecs", region="eu-nowhere-1").list_clusters, invalid)
+    aws.client("account").enable_region(RegionName="af-south-1")
+    refused("UnrecognizedClientException", aws.client("ecr", **far).describe_repositories, invalid)
+    aws.advance(180)
+    same(aws.client("ecr", **far).describe_repositories()["repositories"], [])
+    aws.client("sts", **far).get_caller_identity()
+
+
+def by_hand(aws, service, region, body, **headers):
+    """Status and body: signed for a service and a Region that no client would choose."""
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = AWSRequest("POST", f"{aws.endpoint}/", headers, body)
+    SigV4Auth(Credentials(*aws.keys[:2]), service, region).add_auth(request)
+    status, _, said = http("POST", request.url, None, body, **dict(request.headers))
+    return status, said.decode()
+
+
+@trap
+def a_signature_is_for_one_service(aws):
+    target = "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories"
+    status, said = by_hand(aws, "ecs", aws.region, b"{}", X_Amz_Target=target)
+    same((status, json.loads(said)["__type"]), (400, "InvalidSignatureException"))
+    same(json.loads(said)["message"], "Credential should be scoped to correct service: 'ecr'. ")
+    same(by_hand(aws, "ecr", aws.region, b"{}", X_Amz_Target=target)[0], 200)
+
+
+@trap
+def a_global_service_is_signed_for_us_east_1(aws):
+    form, roles = {"Content_Type": "application/x-www-form-urlencoded"}, b"Action=ListRoles&Version=2010-05-08"
+    status, said = by_hand(aws, "iam", "eu-west-1", roles, **form)
+    same((status, "<Code>SignatureDoesNotMatch</Code>" in said), (403, True))
+    assert "Credential should be scoped to a valid region, not 'eu-west-1'." in said, said
+    same(by_hand(aws, "iam", "us-east-1", roles, **form)[0], 200)
 
 
 @trap

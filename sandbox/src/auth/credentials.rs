@@ -1,10 +1,12 @@
 //! From a signed request to its caller, with AWS's refusals.
 
 use super::sigv4::{self, Refusal};
-use super::{Caller, Principal};
+use super::{Caller, Principal, scope};
 use crate::clock::Time;
 use crate::fault::Fault;
-use crate::services::iam;
+use crate::model::Model;
+use crate::services::{iam, organizations};
+use crate::wire::Target;
 use crate::world::World;
 use http::request::Parts;
 
@@ -12,26 +14,35 @@ use http::request::Parts;
 #[derive(Debug)]
 pub struct Authenticated {
     pub caller: Caller,
-    /// The signing name of the service: `sts`, `appconfig`.
-    pub service_scope: String,
+    /// `us-east-1` for global services.
     pub region: String,
 }
 
-/// Finds the caller of a signed request, or refuses as the signed-for service's protocol does.
-pub fn authenticate(world: &World, parts: &Parts, body: &[u8]) -> Result<Authenticated, Fault> {
-    let signature = sigv4::parse(parts).map_err(|refusal| refused(&scope_of(parts), refusal))?;
-    let service = &signature.service;
-    let known = find(world, &signature.access_key).ok_or_else(|| invalid(service))?;
+/// Finds the caller of a signed request, or refuses as the service's protocol does.
+pub fn authenticate(
+    world: &World,
+    target: &Target,
+    parts: &Parts,
+    body: &[u8],
+) -> Result<Authenticated, Fault> {
+    let model = target.model;
+    let signature = sigv4::parse(parts).map_err(|refusal| refused(model, refusal))?;
+    let known = find(world, &signature.access_key).ok_or_else(|| invalid(model))?;
     if known.token != signature.token.as_deref() {
-        return Err(invalid(service));
+        return Err(invalid(model));
     }
+    let region = scope::region(model, &signature, parts).map_err(|refusal| refused(model, refusal))?;
     // The client's clock is not advanced with the sandbox's.
     let now = world.clock.of_day();
-    sigv4::verify(&signature, parts, body, known.secret, now).map_err(|refusal| refused(service, refusal))?;
+    sigv4::verify(&signature, parts, body, known.secret, now).map_err(|refusal| refused(model, refusal))?;
     if known.expires.is_some_and(|t| t <= world.clock.now()) {
-        return Err(expired(service));
+        return Err(expired(model));
     }
-    Ok(Authenticated { caller: known.caller, service_scope: signature.service, region: signature.region })
+    let account = &known.caller.account;
+    if organizations::suspended(world, account) || !scope::usable(world, target, account, &region) {
+        return Err(invalid(model));
+    }
+    Ok(Authenticated { caller: known.caller, region })
 }
 
 /// What is known about an access key.
@@ -76,65 +87,44 @@ fn caller(account: &str, iam: &iam::State, user: Option<&str>, access_key: &str)
     Some(Caller { account: account.to_owned(), arn, user_id, access_key: access_key.to_owned(), principal })
 }
 
-/// The service's protocol decides what its errors are called.
-#[derive(Clone, Copy, PartialEq)]
-enum Family {
-    Query,
-    Json,
-    Rest,
-}
-
-fn family(signing_name: &str) -> Family {
-    match signing_name {
-        "iam" | "sts" => Family::Query,
-        "account" | "appconfig" | "appconfigdata" | "awsssooidc" | "awsssoportal" => Family::Rest,
-        _ => Family::Json,
-    }
-}
-
-/// The signing name, where only the rest of the signature is unusable.
-fn scope_of(parts: &Parts) -> String {
-    let header = parts.headers.get("authorization").and_then(|v| v.to_str().ok());
-    header.and_then(|v| v.split("Credential=").nth(1)?.split('/').nth(3)).unwrap_or_default().to_owned()
-}
-
-fn refused(service: &str, refusal: Refusal) -> Fault {
+fn refused(model: &Model, refusal: Refusal) -> Fault {
     match refusal {
         Refusal::Missing => fault(
-            service,
+            model,
             ("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
             "Request is missing Authentication Token",
         ),
         Refusal::Incomplete(words) => {
-            fault(service, ("IncompleteSignature", "IncompleteSignatureException"), words).status(400)
+            fault(model, ("IncompleteSignature", "IncompleteSignatureException"), words).status(400)
         }
         Refusal::Mismatch(words) => {
-            fault(service, ("SignatureDoesNotMatch", "InvalidSignatureException"), words)
+            fault(model, ("SignatureDoesNotMatch", "InvalidSignatureException"), words)
         }
     }
 }
 
-/// No such key, an inactive one, or another session's token.
-fn invalid(service: &str) -> Fault {
+/// No such key, an inactive one, another session's token, or an account that cannot be used, or not there.
+fn invalid(model: &Model) -> Fault {
     fault(
-        service,
+        model,
         ("InvalidClientTokenId", "UnrecognizedClientException"),
         "The security token included in the request is invalid.",
     )
 }
 
-fn expired(service: &str) -> Fault {
+fn expired(model: &Model) -> Fault {
     fault(
-        service,
+        model,
         ("ExpiredToken", "ExpiredTokenException"),
         "The security token included in the request is expired",
     )
 }
 
-fn fault(service: &str, (query, json): (&str, &str), words: impl Into<String>) -> Fault {
-    match family(service) {
-        Family::Query => Fault::new(query, words).status(403),
-        Family::Json => Fault::new(json, words).status(400),
-        Family::Rest => Fault::new(json, words).status(403),
+/// The service's protocol decides what its errors are called.
+fn fault(model: &Model, (query, json): (&str, &str), words: impl Into<String>) -> Fault {
+    match (model.is_query(), model.is_rest()) {
+        (true, _) => Fault::new(query, words).status(403),
+        (_, true) => Fault::new(json, words).status(403),
+        _ => Fault::new(json, words).status(400),
     }
 }

@@ -11,6 +11,7 @@ mod credentials;
 mod decision;
 pub mod document;
 mod policy;
+mod scope;
 mod sigv4;
 
 pub use credentials::{Authenticated, authenticate};

@@ -4,7 +4,7 @@ use crate::auth::{self, Caller, Principal, document};
 use crate::call::{Answer, Call, UPPER};
 use crate::clock::Time;
 use crate::fault::Fault;
-use crate::services::iam;
+use crate::services::{iam, organizations};
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -133,12 +133,15 @@ fn assume_role(call: &mut Call) -> Answer {
     }))
 }
 
-/// Credentials for Regions that the account has not enabled are not to be had there.
+/// Neither the caller's account nor the role's gets credentials in a Region that it has not enabled.
 fn check_region(call: &Call, caller: &Caller) -> Result<(), Fault> {
-    if !call.world.settings.disabled_regions.iter().any(|r| r == call.region) {
+    let asked = call.text("RoleArn").split(':').nth(4).unwrap_or_default();
+    let there = |account: &&str| call.world.organizations.accounts.contains_key(*account);
+    let disabled = |account: &&str| !organizations::region_enabled(call.world, account, call.region);
+    let accounts = [caller.account.as_str(), asked];
+    let Some(account) = accounts.into_iter().filter(there).find(disabled) else {
         return Ok(());
-    }
-    let account = &caller.account;
+    };
     let words = format!(
         "STS is not activated in this region for account:{account}. Your account administrator can activate STS in \
          this region using the IAM Console."

@@ -72,7 +72,7 @@ fn elsewhere(parts: &Parts) -> Option<&str> {
     let signed = parts.headers.get("authorization")?.to_str().ok()?;
     let scope = signed.split_once("Credential=")?.1.split(',').next()?;
     let service = scope.split('/').nth(3)?;
-    model::all().iter().all(|model| model.name != service).then_some(service)
+    model::all().iter().all(|model| model.signing_name() != service).then_some(service)
 }
 
 fn routed(parts: &Parts, body: &[u8]) -> Result<Target, Unroutable> {

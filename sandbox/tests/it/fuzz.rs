@@ -186,6 +186,14 @@ fn rest(
     (format!("{path}{mark}{query}"), body.to_string().into_bytes())
 }
 
+/// The service and the Region that a request is signed for, mostly the right ones.
+fn scope(dice: &mut Dice, model: &'static Model) -> (&'static str, &'static str) {
+    if dice.one_in(30) {
+        return (*dice.pick(&["ecs", "", "é"]), *dice.pick(&["us-east-1", "me-south-1", "nowhere", ""]));
+    }
+    (model.signing_name(), if model.is_global() { "us-east-1" } else { "eu-west-1" })
+}
+
 /// Breaks bytes.
 fn mutate(dice: &mut Dice, body: &mut Vec<u8>) {
     for _ in 0..=dice.roll(3) {
@@ -232,7 +240,7 @@ impl Fuzz {
     }
 
     /// Status and body; `None`: what was made up cannot even be sent.
-    async fn send(&self, service: &str, sent: &Sent) -> Option<(u16, String)> {
+    async fn send(&self, (service, region): (&str, &str), sent: &Sent) -> Option<(u16, String)> {
         let url = format!("{}{}", self.aws.sandbox.endpoint(), sent.path);
         let mut request = Request::builder().method(sent.method.as_str()).uri(url);
         request = request.header("host", self.aws.sandbox.address.to_string());
@@ -240,7 +248,7 @@ impl Fuzz {
             request = request.header(name.as_str(), value.as_str());
         }
         let (mut parts, ()) = request.body(()).ok()?.into_parts();
-        sign(&mut parts, &sent.body, &self.keys, "eu-west-1", service).expect("signed");
+        sign(&mut parts, &sent.body, &self.keys, region, service).expect("signed");
         let body = Full::from(sent.body.clone());
         let answer = self.http.request(Request::from_parts(parts, body)).await;
         let answer = answer.unwrap_or_else(|e| panic!("cut: {e}: {}", shown(sent)));
@@ -273,7 +281,8 @@ async fn what_is_made_up_is_answered_and_what_is_refused_changes_nothing() {
         if dice.one_in(3) {
             mutate(&mut dice, &mut sent.body);
         }
-        let Some((status, said)) = fuzz.send(model.name, &sent).await else { continue };
+        let scope = scope(&mut dice, model);
+        let Some((status, said)) = fuzz.send(scope, &sent).await else { continue };
         let told = || {
             format!("seed {seed}, round {round}: {} {name}: {status} {said}\n{}", model.name, shown(&sent))
         };

@@ -15,5 +15,6 @@ mod load;
 mod logs;
 mod organizations;
 mod permissions;
+mod regions;
 mod sts;
 mod wire;

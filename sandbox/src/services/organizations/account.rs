@@ -138,7 +138,7 @@ fn opt(call: &mut Call, going: &str, done: &str) -> Answer {
 
 fn known(call: &Call) -> Result<String, Fault> {
     let region = call.text("RegionName");
-    if DEFAULT.contains(&region) || OPT_IN.contains(&region) {
+    if exists(region) {
         return Ok(region.to_owned());
     }
     Err(invalid("The provided Region name is not valid."))
@@ -170,10 +170,13 @@ fn status(world: &World, account: &str, region: &str) -> String {
     }
 }
 
+pub(super) fn exists(region: &str) -> bool {
+    DEFAULT.contains(&region) || OPT_IN.contains(&region)
+}
+
 /// A Region is of use until it is disabled, and from when it is wholly enabled.
 pub(super) fn enabled(world: &World, account: &str, region: &str) -> bool {
-    let known = DEFAULT.contains(&region) || OPT_IN.contains(&region);
-    known && !matches!(status(world, account, region).as_str(), "DISABLED" | "ENABLING")
+    exists(region) && !matches!(status(world, account, region).as_str(), "DISABLED" | "ENABLING")
 }
 
 pub(super) fn tick(world: &mut World) {

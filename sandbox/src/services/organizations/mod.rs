@@ -135,6 +135,11 @@ pub fn region_enabled(world: &World, account: &str, region: &str) -> bool {
     account::enabled(world, account, region)
 }
 
+/// Whether AWS has such a Region.
+pub fn region_exists(region: &str) -> bool {
+    account::exists(region)
+}
+
 /// The organization that an account belongs to.
 fn organization_of<'w>(world: &'w World, account: &str) -> Option<&'w Organization> {
     let state = &world.organizations;
