@@ -6,7 +6,10 @@ use crate::world::Settings;
 /// By the operation that begins it: seconds (AWS's) from its answer until what it asked for is there, and serves others.
 pub fn declared(settings: &Settings) -> [(&'static str, f64); 6] {
     [
-        ("organizations:CreateOrganization", settings.organization_finalizing),
+        (
+            "organizations:CreateOrganization",
+            settings.organization_finalizing.max(settings.organization_limited),
+        ),
         ("organizations:CreateAccount", settings.account_creation + organizations::ROLE_DELAY),
         ("iam:CreateRole", settings.iam_propagation),
         ("appconfig:StartDeployment", appconfig::START),

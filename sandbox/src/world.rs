@@ -69,6 +69,8 @@ pub struct Settings {
     pub account_creation: f64,
     /// Seconds (AWS's) after CreateOrganization in which CreateAccount answers FinalizingOrganizationException.
     pub organization_finalizing: f64,
+    /// Seconds (AWS's) after CreateOrganization in which CreateAccount says that there are too many accounts already.
+    pub organization_limited: f64,
     /// Whether the organization has an Identity Center instance.
     pub identity_center: bool,
     /// Whether its people come from an external identity source: then the API cannot change them.
@@ -93,6 +95,7 @@ impl Default for Settings {
             consistency: 0.0,
             account_creation: 60.0,
             organization_finalizing: 15.0,
+            organization_limited: 0.0,
             identity_center: false,
             external_identity_source: false,
             organization: false,

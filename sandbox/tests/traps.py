@@ -164,6 +164,17 @@ def a_new_organization_is_finalizing(aws):
 
 
 @trap
+def a_new_organization_may_have_too_many_accounts_for_an_hour(aws):
+    aws.control("settings", organization_limited=3600)
+    organizations = aws.organization()
+    account = {"Email": "a@example.com", "AccountName": "a"}
+    error = refused("ConstraintViolationException", organizations.create_account, "number of AWS accounts", **account)
+    same(error["Reason"], "ACCOUNT_NUMBER_LIMIT_EXCEEDED")
+    aws.advance(3600)
+    organizations.create_account(**account)
+
+
+@trap
 def email_already_exists_is_not_an_exception_but_the_polled_reason(aws):
     aws.account("dev")
     organizations = aws.client("organizations")

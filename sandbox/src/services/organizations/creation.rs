@@ -78,6 +78,14 @@ fn admitted(call: &Call) -> Result<(), Fault> {
              AWS Support.",
         ));
     }
+    // The model's documentation: right after the organization was made this does not mean the quota; wait an hour.
+    let limited = call.world.clock.scaled(call.world.settings.organization_limited);
+    if call.now() < organization(call)?.created + limited {
+        return Err(violation(
+            "ACCOUNT_NUMBER_LIMIT_EXCEEDED",
+            "You have exceeded the allowed number of AWS accounts.",
+        ));
+    }
     if in_progress(call.world) >= AT_ONCE {
         return Err(violation(
             "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED",

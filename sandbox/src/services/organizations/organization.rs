@@ -26,6 +26,9 @@ pub struct Organization {
     pub(super) units: BTreeMap<String, Unit>,
     /// Services with trusted access, and since when.
     pub services: BTreeMap<String, Time>,
+    /// When CreateOrganization made it; long ago for one that was there from the start.
+    #[serde(default)]
+    pub(super) created: Time,
     /// Until then CreateAccount answers FinalizingOrganizationException.
     pub(super) finalized: Time,
     /// Until then a change of the tree meets the account that is being made.
@@ -47,6 +50,7 @@ pub(super) fn create(call: &mut Call) -> Answer {
     let features = call.opt_text("FeatureSet").unwrap_or("ALL").to_owned();
     let seconds = call.world.settings.organization_finalizing;
     make(call.world, &account, &features, seconds);
+    super::organization_mut(call)?.created = call.world.clock.now();
     Ok(json!({ "Organization": shown(call.world, organization(call)?) }))
 }
 
@@ -79,6 +83,7 @@ pub(super) fn make(world: &mut World, account: &str, features: &str, finalizing:
         root_tags: BTreeMap::new(),
         units: BTreeMap::new(),
         services: BTreeMap::new(),
+        created: 0.0,
         finalized: world.clock.due(finalizing),
         changing: 0.0,
         migration: None,

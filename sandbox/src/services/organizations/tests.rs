@@ -377,6 +377,19 @@ fn tags_are_added_changed_and_taken_away() {
 }
 
 #[test]
+fn a_new_organization_may_say_that_it_has_too_many_accounts() {
+    let world = &mut World::new(Settings { throttles: false, ..Settings::default() }, 1.0);
+    world.settings.organization_limited = 3600.0;
+    ask(world, "CreateOrganization", json!({})).unwrap();
+    assert_eq!(refused(create(world, "a@example.org")).0, "FinalizingOrganizationException");
+    world.clock.advance(60.0);
+    let limited = reason("ConstraintViolationException", "ACCOUNT_NUMBER_LIMIT_EXCEEDED");
+    assert_eq!(refused(create(world, "a@example.org")), limited);
+    world.clock.advance(3600.0);
+    assert_eq!(created(world, "a@example.org")["State"], "SUCCEEDED");
+}
+
+#[test]
 fn trusted_access_is_idempotent() {
     let world = &mut world();
     let service = json!({ "ServicePrincipal": "sso.amazonaws.com" });
