@@ -116,3 +116,21 @@ async fn an_account_that_is_listed_before_its_unit_is_told_is_moved_all_the_same
     assert_eq!(requests.iter().filter(refused).count(), 1);
     world.xtask(&["plan", "--check"]).await.good();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_new_organization_says_of_too_many_accounts_passes_and_what_a_full_one_says_does_not() {
+    let world = world::start_with(|options| {
+        options.scale = 600.0;
+        options.settings.organization_limited = 1200.0;
+    })
+    .await;
+    let made = world.xtask(&["bootstrap", "--yes"]).await.good();
+    made.says("the organization is new, and may take no accounts for up to an hour")
+        .says("ListServices runs.");
+    one_environment(&world).await;
+
+    let world = world::start_with(|options| options.settings.account_quota = 2).await;
+    let failed = world.xtask(&["bootstrap", "--yes"]).await;
+    assert_eq!(failed.status, 1, "{failed:?}");
+    failed.says("ask for a higher quota of accounts");
+}

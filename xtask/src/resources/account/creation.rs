@@ -49,23 +49,32 @@ pub(super) async fn ask(account: &Account, cx: &Cx<'_, Aws>, name: &str, email: 
         }
         Err(failure) => failure,
     };
-    let passes = match limit {
+    match passing(cx, limit).await? {
+        Some(why) => {
+            let why = format!("{why}: {refused}");
+            *refused_before = Some((Instant::now(), why.clone()));
+            Err(Busy(why).into())
+        }
+        None => Err(refused.into()),
+    }
+}
+
+/// Why a limit is not for ever; none where it is.
+async fn passing(cx: &Cx<'_, Aws>, limit: Option<Limit>) -> Result<Option<&'static str>> {
+    Ok(match limit {
         // It counts those that an earlier run asked for, too.
         Some(Limit::AccountCreationRateLimitExceeded) => {
-            requests(cx, Instant::now()).await?.iter().any(in_progress)
+            let under_way = requests(cx, Instant::now()).await?.iter().any(in_progress);
+            under_way.then_some("AWS is creating other accounts")
         }
         // What a new organization says, as well as a full one.
         Some(Limit::AccountNumberLimitExceeded) => {
-            let now = cx.world.now();
-            accounts(cx.world, cx.since).await?.iter().all(|account| is_young(account, now))
+            let (accounts, now) = (accounts(cx.world, cx.since).await?, cx.world.now());
+            let new = accounts.iter().all(|account| is_young(account, now));
+            new.then_some("the organization is new, and may take no accounts for up to an hour")
         }
-        _ => false,
-    };
-    if passes {
-        *refused_before = Some((Instant::now(), refused.to_string()));
-        return Err(Busy(refused.to_string()).into());
-    }
-    Err(refused.into())
+        _ => None,
+    })
 }
 
 /// Which limit AWS says is reached.
