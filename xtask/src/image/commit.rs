@@ -17,11 +17,11 @@ pub(crate) struct Commit {
     pub(crate) created: String,
 }
 
-/// The last commit that touched what the fingerprint covers.
+/// The last commit that touched what the fingerprint covers, and these files besides.
 ///
 /// None when that is not committed as it stands, outside git, and when a shallow clone hides which commit it was.
-pub(crate) async fn last_commit(source: &Source) -> Result<Option<Commit>> {
-    let paths = covered(source).await?;
+pub(crate) async fn last_commit(source: &Source, besides: &[String]) -> Result<Option<Commit>> {
+    let paths = covered(source, besides).await?;
     if git(&source.root, &["status", "--porcelain", "--"], &paths).await != Some(String::new()) {
         return Ok(None);
     }
@@ -46,13 +46,16 @@ pub(crate) async fn head(root: &Path) -> Option<String> {
 }
 
 /// What the fingerprint covers, as git's path specifications, so that a deleted file counts too.
-async fn covered(source: &Source) -> Result<Vec<String>> {
+async fn covered(source: &Source, besides: &[String]) -> Result<Vec<String>> {
     let packages = cargo::used_packages(&source.root, &source.package).await?;
     let mut paths: Vec<String> = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"].map(str::to_owned).into();
+    paths.extend_from_slice(besides);
     for package in &packages {
-        let directory = package.directory().to_string_lossy();
-        paths.push(directory.to_string());
-        paths.extend(fingerprint::LEFT_OUT.iter().map(|it| format!(":(exclude){directory}/{it}")));
+        let directory = package.directory();
+        let left_out = fingerprint::LEFT_OUT.iter().map(|it| directory.join(it));
+        let left_out = left_out.filter(|it| besides.iter().all(|file| source.root.join(file) != *it));
+        paths.push(directory.display().to_string());
+        paths.extend(left_out.map(|it| format!(":(exclude){}", it.display())));
     }
     Ok(paths)
 }

@@ -15,6 +15,7 @@ use tokio::process::Command;
 
 use super::assemble::{REVISION, labels};
 use super::build::refuse_stopped;
+use super::fingerprint::recipe;
 use super::layer::{Layer, compress};
 use super::oci::{Blob, CONFIG, Image};
 use super::{BuildProgress, Engine, Platform, Source, cargo, last_commit};
@@ -64,7 +65,7 @@ pub(crate) async fn build(
     if source.platform.rust_arch() != std::env::consts::ARCH {
         command.args(["--platform", &format!("linux/{}", source.platform.oci())]);
     }
-    let commit = last_commit(source).await?;
+    let commit = last_commit(source, &recipe(source)).await?;
     command
         .args(commit.iter().flat_map(|it| ["--build-arg".to_owned(), format!("{REVISION}={}", it.revision)]));
     for (label, value) in labels(&source.package, commit.as_ref()) {

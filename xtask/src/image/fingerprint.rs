@@ -42,11 +42,15 @@ pub(crate) async fn fingerprint(source: &Source, builder: &Builder) -> Result<Fi
     Ok(Fingerprint(hex::encode(sum.0.finalize())))
 }
 
+/// What a container engine goes by.
+pub(super) fn recipe(source: &Source) -> [String; 2] {
+    [format!("{}/Dockerfile", source.package), ".dockerignore".into()]
+}
+
 /// How the builder goes about it.
 async fn settings(source: &Source, builder: &Builder) -> Result<BTreeMap<String, Vec<u8>>> {
     let Builder::Native(linkage) = builder else {
-        let files = [format!("{}/Dockerfile", source.package), ".dockerignore".into()];
-        return Ok(files
+        return Ok(recipe(source)
             .map(|it| (it.clone(), std::fs::read(source.root.join(it)).unwrap_or_default()))
             .into());
     };

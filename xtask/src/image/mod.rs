@@ -78,7 +78,7 @@ pub(crate) async fn of_program(source: &Source, program: &std::path::Path) -> Re
 
 async fn native(source: &Source, linkage: Linkage, progress: &dyn Fn(BuildProgress)) -> Result<Image> {
     let binary = build(source, linkage, progress).await?;
-    let commit = last_commit(source).await?;
+    let commit = last_commit(source, &[]).await?;
     let binary = std::fs::read(&binary).with_context(|| format!("read `{}`", binary.display()))?;
     let name = source.package.clone();
     let contents = Contents { name, binary, platform: source.platform, commit };

@@ -33,7 +33,7 @@ pub(super) async fn run(common: &Common, ui: &Ui) -> Result<ExitCode> {
     let release = Release { content, file, text, replaces: true, strategy, note, wait: false };
     match from.state {
         Stage::Complete => release.run(&project, &place).await,
-        _ => stop(&project, &place, from, &release).await,
+        _ => stop(&project, &place, (from, to), &release).await,
     }
 }
 
@@ -51,7 +51,7 @@ fn step(newest_first: &[Deployment]) -> Option<(&Deployment, &Deployment)> {
 async fn stop(
     project: &Project<'_>,
     place: &Place,
-    from: &Deployment,
+    (from, to): (&Deployment, &Deployment),
     release: &Release,
 ) -> Result<ExitCode> {
     let there = place.target.content(&from.version).await?;
@@ -74,7 +74,9 @@ async fn stop(
         bail!("deployment {} was asked to stop, and is complete: run this again", from.number);
     }
     project.ui.json(&ended);
-    let seen = has(project, place, &label(&release.content), started).await?;
+    // What somebody else deployed may be called otherwise than we would have called it.
+    let version = to.label.clone().unwrap_or_else(|| label(&release.content));
+    let seen = has(project, place, &version, started).await?;
     written?;
     match seen {
         true => Ok(ExitCode::from(DONE)),

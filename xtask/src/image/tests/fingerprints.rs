@@ -83,20 +83,33 @@ async fn the_commit_is_the_last_that_touched_what_is_covered() {
     workspace.write("app/config/development.json", "{}");
     workspace.commit("2026-02-02T00:00:00Z");
 
-    let commit = last_commit(&workspace.source()).await.unwrap().unwrap();
+    let commit = last_commit(&workspace.source(), &[]).await.unwrap().unwrap();
     assert_eq!((commit.revision, commit.created), (first, "2026-01-02T03:04:05Z".into()));
 
     workspace.write("part/src/more.rs", "");
-    assert_eq!(last_commit(&workspace.source()).await.unwrap(), None, "dirty");
+    assert_eq!(last_commit(&workspace.source(), &[]).await.unwrap(), None, "dirty");
     let second = workspace.commit("2026-03-02T00:00:00Z");
-    assert_eq!(last_commit(&workspace.source()).await.unwrap().unwrap().revision, second);
+    assert_eq!(last_commit(&workspace.source(), &[]).await.unwrap().unwrap().revision, second);
     std::fs::remove_file(workspace.root().join("part/src/more.rs")).unwrap();
-    assert_eq!(last_commit(&workspace.source()).await.unwrap(), None, "deleted");
+    assert_eq!(last_commit(&workspace.source(), &[]).await.unwrap(), None, "deleted");
+}
+
+#[tokio::test]
+async fn what_only_an_engine_goes_by_counts_for_its_images_only() {
+    let workspace = Workspace::committed();
+    let recipe = ["app/Dockerfile".to_owned(), ".dockerignore".to_owned()];
+    for file in &recipe {
+        workspace.write(file, "another");
+        assert_eq!(last_commit(&workspace.source(), &recipe).await.unwrap(), None, "{file} is dirty");
+        assert!(last_commit(&workspace.source(), &[]).await.unwrap().is_some());
+        let commit = workspace.commit("2026-02-02T00:00:00Z");
+        assert_eq!(last_commit(&workspace.source(), &recipe).await.unwrap().unwrap().revision, commit);
+    }
 }
 
 #[tokio::test]
 async fn outside_git_and_in_a_shallow_clone_there_is_no_commit_to_name() {
-    assert_eq!(last_commit(&Workspace::new().source()).await.unwrap(), None);
+    assert_eq!(last_commit(&Workspace::new().source(), &[]).await.unwrap(), None);
 
     let (whole, shallow) = (Workspace::committed(), tempfile::tempdir().unwrap());
     whole.write("README.md", "later");
@@ -104,6 +117,6 @@ async fn outside_git_and_in_a_shallow_clone_there_is_no_commit_to_name() {
     let (from, to) = (format!("file://{}", whole.root().display()), shallow.path().display().to_string());
     whole.git(&["clone", "--quiet", "--depth", "1", &from, &to]);
     let source = crate::image::Source { root: shallow.path().into(), ..whole.source() };
-    assert_eq!(last_commit(&source).await.unwrap(), None);
-    assert!(last_commit(&whole.source()).await.unwrap().is_some());
+    assert_eq!(last_commit(&source, &[]).await.unwrap(), None);
+    assert!(last_commit(&whole.source(), &[]).await.unwrap().is_some());
 }
