@@ -10,7 +10,10 @@ pub fn declared(settings: &Settings) -> [(&'static str, f64); 6] {
             "organizations:CreateOrganization",
             settings.organization_finalizing.max(settings.organization_limited),
         ),
-        ("organizations:CreateAccount", settings.account_creation + organizations::ROLE_DELAY),
+        (
+            "organizations:CreateAccount",
+            settings.account_creation + organizations::ROLE_DELAY.max(settings.activation),
+        ),
         ("iam:CreateRole", settings.iam_propagation),
         ("appconfig:StartDeployment", appconfig::START),
         ("ecs:CreateExpressGatewayService", ecs::PROVISION.max(ecs::HEALTHY) + ecs::BAKE),

@@ -67,6 +67,8 @@ pub struct Settings {
     pub consistency: f64,
     /// Seconds (AWS's) that an account creation takes.
     pub account_creation: f64,
+    /// Seconds (AWS's) after an account was made in which its services say that they want a subscription.
+    pub activation: f64,
     /// Seconds (AWS's) after CreateOrganization in which CreateAccount answers FinalizingOrganizationException.
     pub organization_finalizing: f64,
     /// Seconds (AWS's) after CreateOrganization in which CreateAccount says that there are too many accounts already.
@@ -94,6 +96,7 @@ impl Default for Settings {
             iam_propagation: 10.0,
             consistency: 0.0,
             account_creation: 60.0,
+            activation: 0.0,
             organization_finalizing: 15.0,
             organization_limited: 0.0,
             identity_center: false,

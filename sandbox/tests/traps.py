@@ -212,6 +212,19 @@ def an_account_is_usable_only_when_its_role_can_be_assumed(aws):
 
 
 @trap
+def a_new_accounts_services_want_a_subscription_for_a_while(aws):
+    aws.control("settings", activation=600)
+    keys = aws.account("dev")
+    aws.client("iam", keys).list_roles()
+    words = "The AWS Access Key Id needs a subscription for the service"
+    for service, call in [("ecs", "list_clusters"), ("ecr", "describe_repositories"), ("appconfig", "list_applications")]:
+        refused("SubscriptionRequiredException", getattr(aws.client(service, keys), call), words)
+    aws.client("ecs").list_clusters()
+    aws.advance(600)
+    same(aws.client("ecs", keys).list_clusters()["clusterArns"], [])
+
+
+@trap
 def state_is_there_and_status_is_retired(aws):
     aws.account("dev")
     account = aws.client("organizations").describe_account(AccountId=aws.accounts["dev"])["Account"]

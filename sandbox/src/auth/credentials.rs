@@ -10,6 +10,9 @@ use crate::wire::Target;
 use crate::world::World;
 use http::request::Parts;
 
+/// Services that are switched on for each account. Those that make and enter an account are there with it.
+const SUBSCRIBED: &[&str] = &["appconfig", "appconfigdata", "apprunner", "ecr", "ecs", "logs"];
+
 /// Whose request it is, and what it was signed for.
 #[derive(Debug)]
 pub struct Authenticated {
@@ -41,6 +44,9 @@ pub fn authenticate(
     let account = &known.caller.account;
     if organizations::suspended(world, account) || !scope::usable(world, target, account, &region) {
         return Err(invalid(model));
+    }
+    if SUBSCRIBED.contains(&model.name) && organizations::activating(world, account) {
+        return Err(unsubscribed(model));
     }
     Ok(Authenticated { caller: known.caller, region })
 }
@@ -109,6 +115,16 @@ fn invalid(model: &Model) -> Fault {
         model,
         ("InvalidClientTokenId", "UnrecognizedClientException"),
         "The security token included in the request is invalid.",
+    )
+}
+
+/// OptInRequired is what the documentation of AWS's common errors calls it; services of the JSON protocols were seen with
+/// the other name.
+fn unsubscribed(model: &Model) -> Fault {
+    fault(
+        model,
+        ("OptInRequired", "SubscriptionRequiredException"),
+        "The AWS Access Key Id needs a subscription for the service",
     )
 }
 

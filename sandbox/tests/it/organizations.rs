@@ -138,3 +138,22 @@ async fn the_fourth_account_at_once_is_too_many_requests() {
     let fourth = client.create_account().email("b@example.org").account_name("b").send().await;
     assert_eq!(fourth.expect_err("throttled").code(), Some("TooManyRequestsException"));
 }
+
+#[tokio::test]
+async fn a_new_accounts_services_want_a_subscription_for_a_while() {
+    let (aws, client) = start().await;
+    aws.sandbox.world().settings.activation = 600.0;
+    let id = account(&aws, &client, "dev@example.org").await;
+    aws.sandbox.advance(30.0);
+    let role = format!("arn:aws:iam::{id}:role/OrganizationAccountAccessRole");
+    let member = aws.assume(&aws.admin().await, &role).await;
+    aws_sdk_iam::Client::new(&member).list_roles().send().await.expect("IAM is there with the account");
+    let ecr = aws_sdk_ecr::Client::new(&member);
+    let early = ecr.describe_repositories().send().await.expect_err("not switched on");
+    assert_eq!(early.code(), Some("SubscriptionRequiredException"));
+    assert_eq!(early.message(), Some("The AWS Access Key Id needs a subscription for the service"));
+    let ours = aws_sdk_ecr::Client::new(&aws.admin().await);
+    ours.describe_repositories().send().await.expect("the management account is an old one");
+    aws.sandbox.advance(600.0);
+    ecr.describe_repositories().send().await.expect("switched on");
+}

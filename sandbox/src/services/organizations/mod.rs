@@ -124,6 +124,13 @@ pub fn suspended(world: &World, account: &str) -> bool {
     matches!(state, Some(AccountState::Suspended | AccountState::Closed))
 }
 
+/// Whether an account is so new that its services are not switched on yet. The management account is an old one.
+pub fn activating(world: &World, account: &str) -> bool {
+    let until = |a: &Account| a.created + world.clock.scaled(world.settings.activation);
+    let known = world.organizations.accounts.get(account).filter(|a| a.id != world.settings.management);
+    known.is_some_and(|a| world.clock.now() < until(a))
+}
+
 /// Whether there is such an account, and it was not closed.
 pub fn active(world: &World, account: &str) -> bool {
     let state = world.organizations.accounts.get(account).map(|a| a.state);
