@@ -73,6 +73,8 @@ pub struct Settings {
     pub organization_finalizing: f64,
     /// Seconds (AWS's) after CreateOrganization in which CreateAccount says that there are too many accounts already.
     pub organization_limited: f64,
+    /// Whether accounts that are made have a default VPC.
+    pub default_vpc: bool,
     /// Whether the organization has an Identity Center instance.
     pub identity_center: bool,
     /// Whether its people come from an external identity source: then the API cannot change them.
@@ -99,6 +101,7 @@ impl Default for Settings {
             activation: 0.0,
             organization_finalizing: 15.0,
             organization_limited: 0.0,
+            default_vpc: true,
             identity_center: false,
             external_identity_source: false,
             organization: false,

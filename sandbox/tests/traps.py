@@ -1216,24 +1216,24 @@ def the_first_use_of_ecs_cannot_assume_its_linked_role(aws):
     ecs.create_cluster()
 
 
-def express(aws, name="web"):
-    ecs = aws.client("ecs")
+def express(aws, name="web", keys=None, account=MANAGEMENT):
+    ecs = aws.client("ecs", keys)
     for role, service, policy in [
         ("execution", "ecs-tasks", "AmazonECSTaskExecutionRolePolicy"),
         ("infrastructure", "ecs", "AmazonECSInfrastructureRoleforExpressGatewayServices"),
     ]:
-        aws.role(role, {"Service": f"{service}.amazonaws.com"})
-        aws.client("iam").attach_role_policy(RoleName=role, PolicyArn=f"arn:aws:iam::aws:policy/service-role/{policy}")
+        aws.role(role, {"Service": f"{service}.amazonaws.com"}, keys=keys)
+        aws.client("iam", keys).attach_role_policy(RoleName=role, PolicyArn=f"arn:aws:iam::aws:policy/service-role/{policy}")
     aws.advance(60)
     try:
         ecs.create_cluster()
     except ClientError:
         aws.advance(60)
         ecs.create_cluster()
-    arn = f"arn:aws:iam::{MANAGEMENT}:role/"
+    arn = f"arn:aws:iam::{account}:role/"
     create = {
         "serviceName": name, "executionRoleArn": f"{arn}execution", "infrastructureRoleArn": f"{arn}infrastructure",
-        "primaryContainer": {"image": f"{aws.endpoint[7:]}/{MANAGEMENT}/{aws.region}/app:v1", "containerPort": 5000},
+        "primaryContainer": {"image": f"{aws.endpoint[7:]}/{account}/{aws.region}/app:v1", "containerPort": 5000},
     }
     return ecs, create
 
@@ -1245,6 +1245,16 @@ def active_is_returned_at_once_and_is_not_serving(aws):
     same(service["status"]["statusCode"], "ACTIVE")
     url = service["activeConfigurations"][0]["ingressPaths"][0]["endpoint"]
     same(http("GET", url if "://" in url else f"http://{url}")[0], 503)
+
+
+@trap
+def without_a_default_vpc_express_wants_subnets(aws):
+    aws.control("settings", default_vpc=False)
+    keys = aws.account("dev")
+    ecs, create = express(aws, keys=keys, account=aws.accounts["dev"])
+    refused("InvalidParameterException", ecs.create_express_gateway_service, "default VPC", **create)
+    network = {"subnets": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]}
+    ecs.create_express_gateway_service(networkConfiguration=network, **create)
 
 
 @trap

@@ -10,6 +10,7 @@ use crate::auth;
 use crate::call::{Answer, Call, DIGITS, HEX};
 use crate::fault::Fault;
 use crate::runtime::ingress;
+use crate::services::organizations;
 use serde_json::{Map, Value, json};
 
 /// What an update may bring, and a revision keeps.
@@ -50,6 +51,7 @@ pub(super) fn create(call: &mut Call) -> Answer {
     roles(call, &configuration, Some(&infrastructure_role))?;
     registers(call, &cluster_name, &name)?;
     service_linked_role(call)?;
+    subnets(call, &configuration)?;
     if call.opt_text("cluster").is_none() || cluster_name == "default" {
         clusters::make(call, &cluster_name);
     }
@@ -158,6 +160,19 @@ fn size(configuration: &Map<String, Value>) -> Result<(), Fault> {
 fn registers(call: &mut Call, cluster: &str, name: &str) -> Result<(), Fault> {
     let family = arn(call, &format!("task-definition/{cluster}-{name}"));
     call.allow("ecs:RegisterTaskDefinition", &format!("{family}:*"))
+}
+
+/// Without subnets the service goes into the default VPC, if there is one.
+///
+/// That it is refused at once, and the words, are ours: neither the documentation nor a report has AWS's. The model has
+/// no exception for it but that of a wrong parameter.
+fn subnets(call: &Call, configuration: &Map<String, Value>) -> Result<(), Fault> {
+    let given = configuration.get("networkConfiguration").and_then(|n| n["subnets"].as_array());
+    let named = given.is_some_and(|subnets| !subnets.is_empty());
+    if named || organizations::has_default_vpc(call.world, &call.account()) {
+        return Ok(());
+    }
+    Err(invalid("No default VPC was found in this Region. Specify subnets in networkConfiguration."))
 }
 
 /// The caller must be allowed to pass the roles, and ECS to assume them.

@@ -23,6 +23,9 @@ pub struct Account {
     joined: Option<(String, Time)>,
     pub created: Time,
     pub tags: BTreeMap<String, String>,
+    /// Whether its Regions have the VPC that services use when nobody names subnets.
+    #[serde(default = "yes")]
+    pub(super) default_vpc: bool,
     /// When the next state comes: SUSPENDED after PENDING_CLOSURE, CLOSED after SUSPENDED.
     pub(super) next: Option<Time>,
 }
@@ -37,6 +40,10 @@ pub enum AccountState {
     Closed,
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl Account {
     pub(super) fn new(id: String, name: &str, email: &str, created: Time) -> Self {
         Self {
@@ -48,6 +55,7 @@ impl Account {
             joined: None,
             created,
             tags: BTreeMap::new(),
+            default_vpc: true,
             next: None,
         }
     }
@@ -77,7 +85,8 @@ pub fn new_account(world: &mut World, name: &str, email: &str) -> String {
     while world.organizations.accounts.contains_key(&id) {
         id = world.id(DIGITS, 12);
     }
-    let account = Account::new(id.clone(), name, email, world.clock.now());
+    let mut account = Account::new(id.clone(), name, email, world.clock.now());
+    account.default_vpc = world.settings.default_vpc;
     world.organizations.accounts.insert(id.clone(), account);
     id
 }

@@ -124,6 +124,11 @@ pub fn suspended(world: &World, account: &str) -> bool {
     matches!(state, Some(AccountState::Suspended | AccountState::Closed))
 }
 
+/// Whether an account has a default VPC.
+pub fn has_default_vpc(world: &World, account: &str) -> bool {
+    world.organizations.accounts.get(account).is_none_or(|a| a.default_vpc)
+}
+
 /// Whether an account is so new that its services are not switched on yet. The management account is an old one.
 pub fn activating(world: &World, account: &str) -> bool {
     let until = |a: &Account| a.created + world.clock.scaled(world.settings.activation);
