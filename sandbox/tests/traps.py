@@ -4,17 +4,20 @@
 """
 import base64
 import hashlib
+import io
 import json
 import pathlib
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import traceback
 import urllib.error
 import urllib.request
 import warnings
+from email.utils import parsedate_to_datetime
 
 import boto3
 from botocore.auth import SigV4Auth
@@ -546,6 +549,35 @@ def wrong_secret_and_unknown_key_have_awss_errors(aws):
 
 
 @trap
+def an_expired_session_is_refused_in_each_protocols_words(aws):
+    arn = aws.role("short", {"AWS": MANAGEMENT}, allow("*"))
+    aws.advance(60)
+    keys = aws.assume(arn, DurationSeconds=900)
+    aws.client("ecr", keys).describe_repositories()
+    aws.advance(901)
+    refused("ExpiredToken", aws.client("sts", keys).get_caller_identity, "expired")
+    refused("ExpiredToken", aws.client("iam", keys).list_roles, "expired")
+    for service, call in [("ecr", "describe_repositories"), ("appconfig", "list_applications")]:
+        refused("ExpiredTokenException", getattr(aws.client(service, keys), call), "expired")
+    # The keys that it was made with go on.
+    aws.client("ecr").describe_repositories()
+
+
+@trap
+def a_clock_that_is_wrong_by_more_than_five_minutes_is_refused(aws):
+    who = lambda: aws.client("sts").get_caller_identity()
+    for ahead, words in [(360, "Signature expired"), (-360, "Signature not yet current")]:
+        aws.control("ahead", seconds=ahead)
+        error = refused("SignatureDoesNotMatch", who, words)
+        told = parsedate_to_datetime(error["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+        assert abs(told - time.time() - ahead) < 30, "the answer's date does not tell how wrong the clock is"
+        refused("InvalidSignatureException", aws.client("ecr").describe_repositories, words)
+    for ahead in (240, -240, 0):
+        aws.control("ahead", seconds=ahead)
+        who()
+
+
+@trap
 def an_opt_in_region_is_disabled(aws):
     sts = aws.client("sts", region="af-south-1")
     arn = aws.role("any", {"AWS": MANAGEMENT})
@@ -781,8 +813,8 @@ def sha256(content):
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def push(base, token, tag="v1", content=b"{}"):
-    blob = b"layer " + content
+def push(base, token, tag="v1", content=b"{}", blob=None):
+    blob = blob or b"layer " + content
     for part in (content, blob):
         place = http("POST", f"{base}/blobs/uploads/", token, b"")[1]["Location"]
         same(http("PUT", f"{place}?digest={sha256(part)}", token, part)[0], 201)
@@ -1255,6 +1287,79 @@ def without_a_default_vpc_express_wants_subnets(aws):
     refused("InvalidParameterException", ecs.create_express_gateway_service, "default VPC", **create)
     network = {"subnets": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]}
     ecs.create_express_gateway_service(networkConfiguration=network, **create)
+
+
+def image(aws, architecture):
+    """An image whose only file is no program, pushed as `app:v1`."""
+    _, base, token = registry(aws)
+    layer, file = io.BytesIO(), tarfile.TarInfo("server")
+    file.size, file.mode = 6, 0o755
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.addfile(file, io.BytesIO(b"cheese"))
+    layer = layer.getvalue()
+    config = json.dumps({"architecture": architecture, "os": "linux", "config": {"Entrypoint": ["/server"]},
+                         "rootfs": {"type": "layers", "diff_ids": [sha256(layer)]}}).encode()
+    same(push(base, token, "v1", config, layer)[0], 201)
+
+
+def deployed(aws, ecs, service):
+    """The service's newest deployment when it is over."""
+    for _ in range(300):
+        aws.advance(10)
+        newest = ecs.list_service_deployments(service=service)["serviceDeployments"][0]["serviceDeploymentArn"]
+        found = ecs.describe_service_deployments(serviceDeploymentArns=[newest])["serviceDeployments"][0]
+        if "finishedAt" in found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not over: {found}")
+
+
+@trap
+def an_image_for_another_processor_is_an_exec_format_error(aws):
+    image(aws, "arm64")
+    ecs, create = express(aws)
+    arn = ecs.create_express_gateway_service(**create)["service"]["serviceArn"]
+    failed = deployed(aws, ecs, arn)
+    assert "exec /server: exec format error" in failed["statusReason"], failed["statusReason"]
+    assert failed["status"].startswith("ROLLBACK_"), failed["status"]
+
+
+@trap
+def express_rolls_back_what_does_not_come_up(aws):
+    ecs, create = express(aws)
+    made = ecs.create_express_gateway_service(**create)["service"]
+    arn, url = made["serviceArn"], made["activeConfigurations"][0]["ingressPaths"][0]["endpoint"]
+    failed = deployed(aws, ecs, arn)
+    # There is nothing to go back to, and the service is ACTIVE all the same.
+    same(failed["status"], "ROLLBACK_FAILED")
+    assert "CannotPullContainerError" in failed["statusReason"], failed["statusReason"]
+    same(ecs.describe_express_gateway_service(serviceArn=arn)["service"]["status"]["statusCode"], "ACTIVE")
+    same(http("GET", url if "://" in url else f"http://{url}")[0], 503)
+
+
+@trap
+def the_infrastructure_role_removed_too_early_strands_the_load_balancer(aws):
+    ecs, create = express(aws)
+    made = ecs.create_express_gateway_service(**create)["service"]
+    revision = made["activeConfigurations"][0]["serviceRevisionArn"]
+
+    def balancer():
+        found = ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"][0]
+        return found["ecsManagedResources"]["ingressPaths"][0]["loadBalancer"]
+
+    aws.advance(180)
+    same(balancer()["status"], "ACTIVE")
+    ecs.delete_express_gateway_service(serviceArn=made["serviceArn"])
+    iam, policy = aws.client("iam"), "AmazonECSInfrastructureRoleforExpressGatewayServices"
+    iam.detach_role_policy(RoleName="infrastructure", PolicyArn=f"arn:aws:iam::aws:policy/service-role/{policy}")
+    iam.delete_role(RoleName="infrastructure")
+    for _ in range(100):
+        aws.advance(10)
+        if balancer()["status"] != "DEPROVISIONING":
+            break
+        time.sleep(0.05)
+    same(balancer()["status"], "FAILED")
+    assert "Cannot assume role" in balancer()["statusReason"]
 
 
 @trap
