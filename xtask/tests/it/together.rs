@@ -1,4 +1,7 @@
-//! Two at once, from two checkouts of one person's: one environment, nothing twice, and both end with the truth.
+//! Two at once, from two checkouts of one person's, who has one home, or of two people's: one environment, nothing
+//! twice, and both end with the truth.
+
+use std::time::Duration;
 
 use crate::deploy::{deploy, program, runs};
 use crate::world::{self, Ended, World};
@@ -37,7 +40,7 @@ async fn two_bootstraps_make_one_environment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_deploys_end_with_one_image_and_both_say_which() {
     let world = world::start().await;
-    let another = world.another();
+    let another = world.elsewhere();
     let url = world.xtask(&BOOTSTRAP).await.good().url();
     let before = runs(&url).await;
     let one = program(&world, "one", |bytes| bytes.push(1));
@@ -55,17 +58,42 @@ async fn two_deploys_end_with_one_image_and_both_say_which() {
     world.xtask(&["plan", "--check"]).await.good();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bootstrap_and_a_teardown_end_and_either_can_be_run_again() {
-    let world = world::start().await;
-    let another = world.another();
-    world.xtask(&BOOTSTRAP).await.good();
-    let (made, gone) = tokio::join!(world.xtask(&BOOTSTRAP), another.xtask(&["teardown", "--yes"]));
-    for ended in [&made, &gone] {
+/// Each did it all, or says what it did not.
+fn ended_well(all: &[Ended]) {
+    for ended in all {
         assert!([0, 1].contains(&ended.status), "{ended:#?}");
         assert!(ended.status == 0 || ended.stderr.contains("failed to "), "{ended:#?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bootstrap_and_a_teardown_end_and_either_can_be_run_again() {
+    let world = world::start().await;
+    let another = world.elsewhere();
+    world.xtask(&BOOTSTRAP).await.good();
+    let (made, gone) = tokio::join!(world.xtask(&BOOTSTRAP), another.xtask(&["teardown", "--yes"]));
+    ended_well(&[made, gone]);
     world.xtask(&BOOTSTRAP).await.good();
     one_environment(&world).await;
     another.xtask(&["teardown", "--yes"]).await.good().says("is left in 2 accounts but");
+}
+
+/// The teardown begins when there is something: before that it would only see that there is nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bootstrap_from_nothing_and_a_teardown_end_and_a_rerun_makes_one_environment() {
+    let world = world::start().await;
+    let another = world.elsewhere();
+    let accounts = || world.sandbox.world().organizations.accounts.len();
+    let teardown = async {
+        while accounts() < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        another.xtask(&["teardown", "--yes"]).await
+    };
+    let (made, gone) = tokio::join!(world.xtask(&BOOTSTRAP), teardown);
+    ended_well(&[made, gone]);
+    world.xtask(&BOOTSTRAP).await.good();
+    one_environment(&world).await;
+    another.xtask(&BOOTSTRAP).await.good();
+    one_environment(&another).await;
 }

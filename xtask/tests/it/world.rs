@@ -57,6 +57,14 @@ impl World {
         world
     }
 
+    /// A checkout on another machine: nothing is shared but AWS.
+    pub(crate) fn elsewhere(&self) -> Self {
+        let directory = Arc::new(TempDir::new().expect("a temporary directory"));
+        let world = Self { sandbox: self.sandbox.clone(), directory, workspace: "workspace" };
+        world.check_out();
+        world
+    }
+
     fn check_out(&self) {
         let root = repository();
         copy(&policies(), &self.file("policies"));
