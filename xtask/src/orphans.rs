@@ -8,15 +8,15 @@ mod people;
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tokio::time::Instant;
 
 use crate::aws::{Access, Aws};
-use crate::config::{self, Config, Platform, Size, Stage, Strategy};
+use crate::config::{self, Config, FILE, Platform, Size, Stage, Strategy};
 use crate::environment::{self, Center, Declaration, MEMBER_ROLE, Strays, role_of};
-use crate::graph::Environment;
-use crate::report::Report;
-use crate::resource::NotVisible;
+use crate::graph::{Environment, Key};
+use crate::report::{Judgement, Plan};
+use crate::resource::{NotVisible, Resource};
 use crate::resources::account::{self, Stray};
 use crate::resources::{configuration_environment, role};
 
@@ -43,18 +43,23 @@ impl Orphans {
     }
 }
 
-/// Looks for them, with what was learned of the center since `since`. None where nothing is known of it.
-pub(crate) async fn find<T>(
+/// Looks for them, with what was learned of the center since `since`. None where there is no center, or none that may be
+/// seen; fails where it could not be.
+pub(crate) async fn find(
     aws: &Aws,
     config: &Config,
     center: &Center,
-    learned: &Report<T>,
+    learned: &Plan,
     since: Instant,
 ) -> Result<Orphans> {
+    let identity_center = center.identity_center.as_ref();
+    was_seen(learned, &center.account)?;
+    was_seen(learned, &center.application)?;
+    identity_center.map_or(Ok(()), |it| was_seen(learned, it))?;
     let mut stages = Vec::new();
     if config.organization {
         for stray in seen(account::strays(aws, config, since).await)? {
-            stages.extend(stages_of(aws, config, stray).await);
+            stages.extend(stages_of(aws, config, stray).await?);
         }
     }
     if let Some(application) = learned.learned(&center.application) {
@@ -68,12 +73,22 @@ pub(crate) async fn find<T>(
     for stage in &config.stages {
         services.extend(left_by(aws, config, stage, since).await?);
     }
-    let found = center.identity_center.as_ref().and_then(|it| learned.learned(it));
+    let found = identity_center.and_then(|it| learned.learned(it));
     let people = match found {
         Some(found) => seen(people::find(aws, config, found, since).await)?,
         None => Strays::default(),
     };
     Ok(Orphans { stages, services, people })
+}
+
+/// Fails where it is not known whether there is such a thing.
+fn was_seen<R: Resource>(plan: &Plan, key: &Key<R>) -> Result<()> {
+    let why = match plan.of(key) {
+        Some(Judgement::Failed(failure)) => failure.to_string(),
+        Some(Judgement::Coming(why)) if plan.learned(key).is_none() => why.clone(),
+        _ => return Ok(()),
+    };
+    bail!("look for what {FILE} no longer declares: {why}")
 }
 
 /// What may not be seen is told where it is declared, and has no orphans.
@@ -86,24 +101,22 @@ async fn left_by(aws: &Aws, config: &Config, stage: &Stage, since: Instant) -> R
     let Some(lives_in) = &stage.account else { return Ok(Vec::new()) };
     let Some(id) = seen(account::id_of(aws, config, lives_in, since).await)? else { return Ok(Vec::new()) };
     let access = lives_in.profile.clone().map_or_else(|| Access::Role(role_of(lives_in)), Access::Profile);
-    let platforms = platforms(aws, config, &id, &access).await;
+    let platforms = platforms(aws, config, &id, &access).await?;
     let left = platforms.into_iter().filter(|platform| *platform != stage.platform);
     Ok(left.map(|platform| Stage { platform, ..stage.clone() }).collect())
 }
 
 /// The platforms whose roles are in an account. None where nobody lets us look, which is told at its turn.
-async fn platforms(aws: &Aws, config: &Config, account: &str, access: &Access) -> Vec<Platform> {
+async fn platforms(aws: &Aws, config: &Config, account: &str, access: &Access) -> Result<Vec<Platform>> {
     let names = config.names();
-    let roles = match aws.door(account, access).await {
-        Ok(door) => role::names(&door, &names.role_path()).await.unwrap_or_default(),
-        Err(_) => Vec::new(),
-    };
+    let roles = async || role::names(&*aws.door(account, access).await?, &names.role_path()).await;
+    let roles = seen(roles().await)?;
     let used = |platform: &Platform| names.roles(*platform).iter().any(|name| roles.contains(name));
-    [Platform::EcsExpress, Platform::AppRunner].into_iter().filter(used).collect()
+    Ok([Platform::EcsExpress, Platform::AppRunner].into_iter().filter(used).collect())
 }
 
 /// The stage of an account, once for each platform that its roles tell of: those of a service go after it.
-async fn stages_of(aws: &Aws, config: &Config, stray: Stray) -> Vec<Stage> {
+async fn stages_of(aws: &Aws, config: &Config, stray: Stray) -> Result<Vec<Stage>> {
     let account = config::Account {
         label: stray.label,
         id: None,
@@ -112,12 +125,12 @@ async fn stages_of(aws: &Aws, config: &Config, stray: Stray) -> Vec<Stage> {
         profile: None,
         profile_name: None,
     };
-    let mut platforms = platforms(aws, config, &stray.id, &Access::Role(MEMBER_ROLE.to_owned())).await;
+    let mut platforms = platforms(aws, config, &stray.id, &Access::Role(MEMBER_ROLE.to_owned())).await?;
     if platforms.is_empty() {
         platforms.push(Platform::default());
     }
     let stages = platforms.into_iter();
-    stages.map(|platform| stage(stray.stage.clone(), Some(account.clone()), platform)).collect()
+    Ok(stages.map(|platform| stage(stray.stage.clone(), Some(account.clone()), platform)).collect())
 }
 
 fn stage(name: String, account: Option<config::Account>, platform: Platform) -> Stage {

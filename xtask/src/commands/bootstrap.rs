@@ -71,7 +71,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         plan = project.look(&e, &aws, &arguments.adopt).await?;
     } else {
         let orphaned = project.orphaned(&aws, &declaration, &declared.center, &plan, since).await;
-        left = told_of_orphans(orphaned);
+        left = text::orphaned(&orphaned);
     }
     let machine = project.about_this_machine(&declaration, Some(&declared), &plan);
     let source = project.about_the_source(&declaration, plan.learned(&declared.center.image));
@@ -130,14 +130,6 @@ fn settled(project: &Project, aws: &Aws, declared: &Declared, plan: &Plan) -> Re
 fn again(status: u8) -> String {
     let when = if status == INTERRUPTED { "" } else { " when that is mended" };
     format!("\nRun `cargo xtask bootstrap` again{when}: it goes on from what is there.")
-}
-
-/// What is still there and no longer declared is told: it is no reason to stop, nor is that it cannot be seen.
-fn told_of_orphans(found: Result<Option<Plan>>) -> String {
-    match found {
-        Ok(found) => text::orphaned(found.as_ref()),
-        Err(error) => format!("\n\nWhat is no longer in {FILE} and still there cannot be seen: {error:#}"),
-    }
 }
 
 /// A group that never comes is known before anything is done.

@@ -31,13 +31,17 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let since = Instant::now();
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &arguments.adopt).await?;
-    let orphaned = project.orphaned(&aws, &declaration, &declared.center, &plan, since).await?;
+    let orphaned = match project.orphaned(&aws, &declaration, &declared.center, &plan, since).await {
+        Err(error) if project.stop.is_stopped() => return Err(error),
+        found => found,
+    };
     match common.json {
         true => {
-            ui.json(&plan.lines.iter().chain(orphaned.iter().flat_map(|it| &it.lines)).collect::<Vec<_>>())
+            let orphaned = orphaned.iter().flatten().flat_map(|it| &it.lines);
+            ui.json(&plan.lines.iter().chain(orphaned).collect::<Vec<_>>())
         }
         false => {
-            let end = text::orphaned(orphaned.as_ref())
+            let end = text::orphaned(&orphaned)
                 + &project.about_this_machine(&declaration, Some(&declared), &plan)
                 + &project.about_the_source(&declaration, plan.learned(&declared.center.image))
                 + &project.about(declaration.identity_center)

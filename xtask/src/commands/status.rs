@@ -29,17 +29,20 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let (e, declared) = project.wanted(&declaration);
     let since = Instant::now();
     let plan = project.look(&e, &aws, &[]).await?;
-    let orphaned = project.orphaned(&aws, &declaration, &declared.center, &plan, since).await?;
+    let orphaned = match project.orphaned(&aws, &declaration, &declared.center, &plan, since).await {
+        Err(error) if project.stop.is_stopped() => return Err(error),
+        found => found,
+    };
     let asked = declared.stages.iter().filter(|s| common.stage.as_ref().is_none_or(|name| *name == s.name));
     let stages = futures::future::join_all(asked.map(|stage| of(stage, &plan))).await;
     match common.json {
         true => {
-            let orphaned = orphaned.as_ref().map(|it| &it.lines);
+            let orphaned = orphaned.iter().flatten().next().map(|it| &it.lines);
             ui.json(&serde_json::json!({"stages": stages, "resources": plan.lines, "orphaned": orphaned}));
         }
         false => {
             let screen = screen(&project, &declared.center.account, &stages, &plan);
-            ui.result(screen + &text::orphaned(orphaned.as_ref()));
+            ui.result(screen + &text::orphaned(&orphaned));
         }
     }
     // What the person may not see is no failure of what was asked.

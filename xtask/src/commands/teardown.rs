@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let plan = project.look(&e, &aws, &[]).await?;
     ui.say(text::plan(&plan, ui.verbose) + &project.about_this_machine(&declaration, None, &plan));
     if plan.is_settled() {
-        ui.say(left(&project, &plan, arguments.orphans) + &left_by_aws(&project, &aws).await?);
+        ui.say(left(&project, &aws, &plan, arguments.orphans).await?);
         return Ok(ExitCode::from(plan.exit_status(false)));
     }
     if !confirmed(&project, arguments.orphans)? {
@@ -101,12 +101,9 @@ fn confirmed(project: &Project, orphans: bool) -> Result<bool> {
 
 /// Ends by looking again.
 async fn look_again(project: &Project<'_>, aws: &Aws, e: &Environment<Aws>, orphans: bool) -> Result<()> {
-    match project.look(e, aws, &[]).await {
-        Ok(plan) => {
-            project
-                .ui
-                .say(left(project, &plan, orphans) + &left_by_aws(project, aws).await.unwrap_or_default());
-        }
+    let told = async || left(project, aws, &project.look(e, aws, &[]).await?, orphans).await;
+    match told().await {
+        Ok(told) => project.ui.say(told),
         Err(_) if project.stop.is_stopped() => {}
         Err(error) => return Err(error),
     }
@@ -114,7 +111,7 @@ async fn look_again(project: &Project<'_>, aws: &Aws, e: &Environment<Aws>, orph
 }
 
 /// What is left of what was to go, and why.
-fn left(project: &Project, plan: &Plan, only_orphans: bool) -> String {
+async fn left(project: &Project<'_>, aws: &Aws, plan: &Plan, only_orphans: bool) -> Result<String> {
     let name = &project.config.name;
     let nothing = match &project.common.stage {
         Some(stage) => format!("Nothing of stage {stage} of {name} is left"),
@@ -124,10 +121,13 @@ fn left(project: &Project, plan: &Plan, only_orphans: bool) -> String {
     let rest =
         plan.lines.iter().filter(|l| !l.wanted && !matches!(l.result, Judgement::Absent | Judgement::Same));
     let rest: Vec<_> = rest.map(|line| format!("  {}", text::left(line))).collect();
-    match rest.is_empty() {
+    let ours = match rest.is_empty() {
         true => format!("\n{nothing}."),
         false => format!("\n{nothing} but\n{}", rest.join("\n")),
-    }
+    };
+    // What is declared still runs.
+    let by_aws = if only_orphans { String::new() } else { left_by_aws(project, aws).await? };
+    Ok(ours + &by_aws)
 }
 
 /// What AWS made in the accounts of the stages that went, and keeps. Empty where nobody gets in any more.

@@ -271,6 +271,12 @@ async fn find(cx: &Cx<'_, Aws>, name: &str, email: &str) -> Result<Option<Found>
     }
     match named.find_map(|request| request.account_id().map(str::to_owned)) {
         Some(id) => described(cx.world, &id, email).await,
+        // An organization lists at least its own account.
+        None if asked.is_some() && accounts(cx.world, cx.since).await?.is_empty() => {
+            bail!(
+                "the organization that was asked for it is there no more: somebody deleted it; run this again"
+            )
+        }
         None => Ok(None),
     }
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::io::ErrorKind;
 
+use anyhow::Result;
+
 use crate::aws;
 use crate::diff::Difference;
 use crate::engine::GaveUp;
@@ -47,18 +49,24 @@ pub(crate) fn in_sandbox(text: &str) -> String {
     })
 }
 
-/// What `foothold.toml` no longer declares and is still there, as an end of a plan.
-pub(crate) fn orphaned(found: Option<&Plan>) -> String {
-    found.map_or_else(String::new, |found| {
-        let (list, costs) = (plan(found, false), estimate::monthly_until_deleted(found));
-        let costs = match costs >= 1.0 {
-            true => format!(", and until then it costs about {costs:.0} USD a month"),
-            false => String::new(),
-        };
-        format!(
-            "\n\nNo longer in foothold.toml; `cargo xtask teardown --orphans` deletes it{costs}:\n\n{list}"
-        )
-    })
+/// What `foothold.toml` no longer declares and is still there, as an end of a plan. That it cannot be seen is told, too,
+/// and is no reason to stop.
+pub(crate) fn orphaned(found: &Result<Option<Plan>>) -> String {
+    let found = match found {
+        Ok(None) => return String::new(),
+        Ok(Some(found)) => found,
+        Err(error) => {
+            return format!(
+                "\n\nWhat is no longer in foothold.toml and still there cannot be seen: {error:#}"
+            );
+        }
+    };
+    let (list, costs) = (plan(found, false), estimate::monthly_until_deleted(found));
+    let costs = match costs >= 1.0 {
+        true => format!(", and until then it costs about {costs:.0} USD a month"),
+        false => String::new(),
+    };
+    format!("\n\nNo longer in foothold.toml; `cargo xtask teardown --orphans` deletes it{costs}:\n\n{list}")
 }
 
 fn is_quiet(judgement: &Judgement) -> bool {

@@ -134,3 +134,15 @@ async fn what_a_new_organization_says_of_too_many_accounts_passes_and_what_a_ful
     assert_eq!(failed.status, 1, "{failed:?}");
     failed.says("ask for a higher quota of accounts");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_a_new_account_has_not_yet_are_awaited() {
+    let world = world::start_with(|options| {
+        options.scale = 600.0;
+        options.settings.activation = 1800.0;
+    })
+    .await;
+    let made = world.xtask(&["bootstrap", "--yes"]).await.good();
+    made.says("SubscriptionRequiredException").says("ListServices runs.");
+    one_environment(&world).await;
+}

@@ -27,6 +27,27 @@ async fn a_stages_own_variables_reach_the_app_and_go_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_looked_for_is_not_said_to_be_gone() {
+    let world = world::start().await;
+    world.xtask(&["bootstrap", "--yes"]).await.good();
+    world.write("foothold.toml", &FOOTHOLD.replace(TESTING, ""));
+    let orphans = ["teardown", "--orphans", "--confirm", "ListServices"];
+    world.sandbox.add_fault(sandbox::faults::Rule {
+        service: Some("appconfig".to_owned()),
+        operation: Some("ListApplications".to_owned()),
+        kind: sandbox::faults::Kind::Error,
+        ..world::denied()
+    });
+    let ended = world.xtask(&orphans).await;
+    assert_eq!(ended.status, 1, "{ended:?}");
+    ended.says("look for what foothold.toml no longer declares");
+    let plan = world.xtask(&["plan"]).await;
+    plan.says("What is no longer in foothold.toml and still there cannot be seen");
+    world.sandbox.clear_faults();
+    world.xtask(&orphans).await.good().says("environment `testing` in application `ListServices`");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stage_gets_its_account_later_and_leaves_again_when_it_is_told_to() {
     let world = world::start().await;
     let dev = world.xtask(&["bootstrap", "--yes"]).await.good().url();
