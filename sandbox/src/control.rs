@@ -21,6 +21,7 @@ pub fn answer(shared: &Shared, path: &str, parts: &Parts, body: &[u8]) -> Reply 
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of what can be asked")]
 fn act(shared: &Shared, path: &str, method: &str, body: &[u8]) -> Result<Value> {
     shared.world().unsaved |= method == "POST";
     let (path, name) = path.split_once('/').unwrap_or((path, ""));

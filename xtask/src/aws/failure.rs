@@ -61,6 +61,17 @@ impl std::error::Error for Failure {}
 
 const DENIED: &[&str] = &["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"];
 
+/// What passes.
+const LATER: &[&str] = &[
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    // Services come to an account that was just made one after the other.
+    "OptInRequired",
+    "SubscriptionRequiredException",
+];
+
 /// By error code, in AWS's spelling of each service.
 const REMEDIES: &[(&[&str], &str)] = &[
     (
@@ -158,21 +169,12 @@ where
         None if code.is_empty() => unanswered_because(&error),
         None => String::new(),
     };
-    let later = [
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        // Services come to an account that was just made one after the other.
-        "OptInRequired",
-        "SubscriptionRequiredException",
-    ];
     let unanswered = matches!(
         error,
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_)
     );
     let transient =
-        unanswered && !hopeless(&error) || status >= 500 && status != 501 || later.contains(&code.as_str());
+        unanswered && !hopeless(&error) || status >= 500 && status != 501 || LATER.contains(&code.as_str());
     Failure { code, message, request_id, transient, unsent: false }
 }
 

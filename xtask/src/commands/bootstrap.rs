@@ -15,7 +15,7 @@ use crate::commands::console::switch_role;
 use crate::config::{self, Config, FILE};
 use crate::environment::{Declaration, Declared, DeclaredStage, Switch};
 use crate::estimate;
-use crate::graph::Shape;
+use crate::graph::{Environment, Shape};
 use crate::image::BuilderKind;
 use crate::interview::Answers;
 use crate::orphans;
@@ -90,25 +90,38 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         ui.say("Nothing was changed.");
         return Ok(ExitCode::from(DONE));
     }
+    make(&mut project, &aws, &Planned { declaration, e, declared, plan }, &arguments.adopt).await
+}
+
+/// What was looked at, shown, and agreed to.
+struct Planned {
+    declaration: Declaration,
+    e: Environment<Aws>,
+    declared: Declared,
+    plan: Plan,
+}
+
+async fn make(project: &mut Project<'_>, aws: &Aws, planned: &Planned, adopt: &[String]) -> Result<ExitCode> {
+    let Planned { declaration, e, declared, plan } = planned;
     project.remember_management()?;
     project.remember_profile_names()?;
     let absent = matches!(plan.of(&declared.center.image), Some(Judgement::Create | Judgement::After(_)));
     if let Some(builder) = declaration.image.builder().filter(|_| absent) {
-        ui.say(builder);
+        project.ui.say(builder);
     }
-    let reconcile = project.reconcile(&e, &aws, &arguments.adopt);
+    let reconcile = project.reconcile(e, aws, adopt);
     let done = match absent {
-        true => beside(reconcile, build(&aws, &declaration)).await?,
+        true => beside(reconcile, build(aws, declaration)).await?,
         false => reconcile.await?,
     };
     let status = project.end(&done);
-    remember(&project, declared.center.identity_center.and_then(|it| done.learned(&it)))?;
+    remember(project, declared.center.identity_center.and_then(|it| done.learned(&it)))?;
     match done.exit_status() {
-        DONE => ui.say(summary(&project, &aws, &declared, &done, estimate::monthly(&plan))),
-        status => ui.say(again(status)),
+        DONE => project.ui.say(summary(project, aws, declared, &done, estimate::monthly(plan))),
+        status => project.ui.say(again(status)),
     }
-    for (stage, url) in addresses(&done, &declared) {
-        ui.json(&serde_json::json!({"stage": stage, "url": url}));
+    for (stage, url) in addresses(&done, declared) {
+        project.ui.json(&serde_json::json!({"stage": stage, "url": url}));
     }
     Ok(status)
 }

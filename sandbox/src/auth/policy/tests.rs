@@ -155,6 +155,7 @@ fn principals_are_named_by_arn_id_account_or_service() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of documents")]
 #[test]
 fn documents_that_iam_refuses_are_refused() {
     let identity = |statement: Value| json!({"Version": "2012-10-17", "Statement": statement}).to_string();

@@ -176,6 +176,7 @@ fn release(world: &mut World, here: &str) {
 }
 
 /// A revision's `ecsManagedResources`.
+#[expect(clippy::too_many_lines, reason = "one document, as AWS has it")]
 pub(super) fn show(state: &State, here: &str, revision: &Revision) -> Value {
     let managed = &revision.managed;
     let others = |s: &super::Service| s.arn != revision.service && s.status == Status::Active;
