@@ -73,6 +73,8 @@ pub struct Settings {
     pub organization_finalizing: f64,
     /// Seconds (AWS's) after CreateOrganization in which CreateAccount says that there are too many accounts already.
     pub organization_limited: f64,
+    /// Real seconds after which temporary credentials have expired, whatever was asked for.
+    pub longest_session: f64,
     /// Whether accounts that are made have a default VPC.
     pub default_vpc: bool,
     /// Whether the organization has an Identity Center instance.
@@ -101,6 +103,7 @@ impl Default for Settings {
             activation: 0.0,
             organization_finalizing: 15.0,
             organization_limited: 0.0,
+            longest_session: 43_200.0,
             default_vpc: true,
             identity_center: false,
             external_identity_source: false,

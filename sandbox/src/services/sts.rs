@@ -77,7 +77,7 @@ pub fn issue(world: &mut World, grant: Grant) -> auth::Session {
     let secret = world.id(iam::SECRET, 40);
     let token = format!("IQoJb3JpZ2luX2Vj{}", world.id(TOKEN, 180));
     let now = world.clock.now();
-    let expires = now + grant.seconds;
+    let expires = now + grant.seconds.min(world.settings.longest_session);
     let session = Session {
         secret: secret.clone(),
         token: token.clone(),

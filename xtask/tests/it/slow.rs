@@ -146,3 +146,27 @@ async fn services_that_a_new_account_has_not_yet_are_awaited() {
     made.says("SubscriptionRequiredException").says("ListServices runs.");
     one_environment(&world).await;
 }
+
+/// Of 12 seconds each: the SDK takes those that end within 10 for ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_run_out_in_the_middle_are_renewed() {
+    let world = world::start_with(|options| {
+        options.scale = 40.0;
+        options.settings.longest_session = 12.0;
+    })
+    .await;
+    let begun = std::time::Instant::now();
+    let (made, requests) = world.requests_of(world.xtask(&["bootstrap", "--yes"])).await;
+    made.good();
+    let asked = |account: &str| {
+        let role = format!("arn:aws:iam::{account}:role/OrganizationAccountAccessRole");
+        let is_it = |it: &&sandbox::record::Record| {
+            it.operation == "AssumeRole" && it.status == 200 && it.input["RoleArn"] == role
+        };
+        requests.iter().filter(is_it).count()
+    };
+    let accounts: Vec<String> = world.sandbox.world().organizations.accounts.keys().cloned().collect();
+    let renewed = accounts.iter().map(|account| asked(account)).max().unwrap_or_default();
+    assert!(renewed > 2, "{renewed} sessions in {:?}", begun.elapsed());
+    one_environment(&world).await;
+}
