@@ -43,7 +43,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let sign_in = match (&session.console, &session.endpoint) {
         (Some(portal), _) => Some(portal.clone()),
         (None, Some(_)) => None,
-        (None, None) => sign_in(&session).await.unwrap_or_else(|error| {
+        (None, None) => sign_in(&session, FEDERATION).await.unwrap_or_else(|error| {
             ui.say(format_args!("There is no sign-in link: {error:#}"));
             None
         }),
@@ -71,8 +71,8 @@ pub(crate) fn switch_role(account: &str, role: &str, stage: &str) -> String {
     format!("https://signin.aws.amazon.com/switchrole?{}", query(&parameters))
 }
 
-/// A link that is signed in. Only temporary credentials can have one.
-async fn sign_in(session: &Session) -> Result<Option<String>> {
+/// A link that is signed in, as AWS gives them at `federation`. Only temporary credentials can have one.
+async fn sign_in(session: &Session, federation: &str) -> Result<Option<String>> {
     let keys = &session.keys;
     let Some(token) = &keys.token else { return Ok(None) };
     let credentials = json!({
@@ -81,11 +81,11 @@ async fn sign_in(session: &Session) -> Result<Option<String>> {
         "sessionToken": token,
     });
     let asked = [("Action", "getSigninToken"), ("Session", &credentials.to_string())];
-    let answer = probe::json_secretly(FEDERATION, &query(&asked)).await?;
+    let answer = probe::json_secretly(federation, &query(&asked)).await?;
     let token = answer["SigninToken"].as_str().context("find a token in AWS's answer")?;
     let destination = format!("https://{}.console.aws.amazon.com/", session.region);
     let parameters = [("Action", "login"), ("Destination", &destination), ("SigninToken", token)];
-    Ok(Some(format!("{FEDERATION}?{}", query(&parameters))))
+    Ok(Some(format!("{federation}?{}", query(&parameters))))
 }
 
 fn query(parameters: &[(&str, &str)]) -> String {
@@ -100,6 +100,46 @@ fn escape(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::SessionKeys;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    fn session(token: Option<&str>) -> Session {
+        let keys = SessionKeys {
+            access_key_id: "ASIA1".into(),
+            secret_access_key: "s&s".into(),
+            token: token.map(str::to_owned),
+            expires: None,
+        };
+        let (stage, account, region) = ("dev".into(), "111122223333".into(), "eu-west-1".into());
+        Session { stage, account, role: None, console: None, region, endpoint: None, keys }
+    }
+
+    #[tokio::test]
+    async fn the_link_signs_in_with_what_aws_gives_for_the_credentials() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let federation = format!("http://{}/federation", listener.local_addr().unwrap());
+        let answer = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = vec![0; 4096];
+            let read = stream.read(&mut asked).await.unwrap();
+            let body = r#"{"SigninToken":"a/b"}"#;
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all((head + body).as_bytes()).await.unwrap();
+            String::from_utf8(asked[..read].to_vec()).unwrap()
+        };
+        let session = session(Some("t=t"));
+        let (asked, link) = tokio::join!(answer, sign_in(&session, &federation));
+        assert!(asked.starts_with("GET /federation?Action=getSigninToken&Session=%7B"), "{asked}");
+        assert!(asked.contains("s%26s") && asked.contains("t%3Dt"), "{asked}");
+        let console = "https%3A%2F%2Feu%2Dwest%2D1%2Econsole%2Eaws%2Eamazon%2Ecom%2F";
+        let expected = format!("{federation}?Action=login&Destination={console}&SigninToken=a%2Fb");
+        assert_eq!(link.unwrap(), Some(expected));
+    }
+
+    #[tokio::test]
+    async fn keys_that_last_have_no_link() {
+        assert_eq!(sign_in(&session(None), FEDERATION).await.unwrap(), None);
+    }
 
     #[test]
     fn the_switch_role_link_names_role_account_and_stage() {
