@@ -1,4 +1,5 @@
 mod any;
+mod variables;
 
 use std::path::Path;
 
@@ -216,17 +217,6 @@ fn ways_into_an_account_make_sense() {
     says(&with("role = \"x\"\nprofile = \"y\""), &["10:11", "keep one"]);
     says(&with("profile = \"a]b\""), &["cannot be a profile"]);
     says(&fault("protected = true", "role = \"x\""), &["15:8", "this stage has none"]);
-}
-
-#[test]
-fn variables_are_those_that_nobody_else_sets() {
-    let with = |line: &str| fault("protected = true", &format!("protected = true\nenvironment = [{line}]"));
-    says(&with("\"EXPOSE\""), &["`EXPOSE` is no variable", "write `NAME=value`"]);
-    says(&with("\"A B=c\""), &["`A B=c` is no variable"]);
-    says(&with("\"A=b\", \"A=c\""), &["`A` is there twice"]);
-    for taken in ["APPCONFIGENV", "PORT", "AWS_REGION", "IMAGE_DIGEST"] {
-        says(&with(&format!("\"{taken}=x\"")), &[&format!("`{taken}` is set by what runs")]);
-    }
 }
 
 #[test]

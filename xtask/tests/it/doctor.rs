@@ -24,9 +24,11 @@ async fn the_doctor_knows_which_accounts_are_new() {
     world.write("foothold.toml", &runner.replace("eu-west-1", "me-south-1"));
     let doctor = world.xtask(&["doctor"]).await;
     assert_eq!(doctor.status, 1, "{doctor:?}");
-    doctor
-        .says("me-south-1 is off in new accounts, and does not let us into config, dev")
-        .says("dev is to be made");
+    doctor.says("me-south-1, which is off until the account enables it");
+    world.write("foothold.toml", &runner);
+    let doctor = world.xtask(&["doctor"]).await;
+    assert_eq!(doctor.status, 1, "{doctor:?}");
+    doctor.says("NO  App Runner").says("dev is to be made");
 
     world.write("foothold.toml", FOOTHOLD);
     world.xtask(&["bootstrap", "--yes"]).await.good();

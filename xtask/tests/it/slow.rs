@@ -151,7 +151,7 @@ async fn services_that_a_new_account_has_not_yet_are_awaited() {
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_run_out_in_the_middle_are_renewed() {
     let world = world::start_with(|options| {
-        options.scale = 40.0;
+        options.scale = 20.0;
         options.settings.longest_session = 12.0;
     })
     .await;
@@ -167,6 +167,6 @@ async fn credentials_that_run_out_in_the_middle_are_renewed() {
     };
     let accounts: Vec<String> = world.sandbox.world().organizations.accounts.keys().cloned().collect();
     let renewed = accounts.iter().map(|account| asked(account)).max().unwrap_or_default();
-    assert!(renewed > 2, "{renewed} sessions in {:?}", begun.elapsed());
+    assert!(renewed > 1, "{renewed} sessions in {:?}", begun.elapsed());
     one_environment(&world).await;
 }
