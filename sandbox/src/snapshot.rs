@@ -99,7 +99,10 @@ fn gather_people(instance: &Value, names: &mut Vec<(String, String)>) {
 
 fn alike_value(value: &Value, names: &[(String, String)]) -> Value {
     match value {
-        Value::String(text) => Value::String(alike_text(text, names)),
+        Value::String(text) => match document(text) {
+            Some(document) => alike_value(&document, names),
+            None => Value::String(alike_text(text, names)),
+        },
         Value::Number(number) if number.as_f64().is_some_and(|n| n > A_TIME) => "a time".into(),
         Value::Array(items) => {
             let mut items: Vec<Value> = items.iter().map(|item| alike_value(item, names)).collect();
@@ -109,6 +112,11 @@ fn alike_value(value: &Value, names: &[(String, String)]) -> Value {
         Value::Object(members) => alike_members(members, names),
         other => other.clone(),
     }
+}
+
+/// A policy, and whatever else is kept as the text of a document: its lists may be in the order of ids.
+fn document(text: &str) -> Option<Value> {
+    if text.starts_with(['{', '[']) { serde_json::from_str(text).ok() } else { None }
 }
 
 fn alike_members(members: &Map<String, Value>, names: &[(String, String)]) -> Value {
@@ -163,6 +171,18 @@ fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_is_alike_whatever_order_ids_have_given_its_lists() {
+        let world = |ids: [&str; 2], action: &str| {
+            let policy = json!({"Action": action, "Resource": ids.map(|id| format!("x:strategy/{id}"))});
+            json!({"strategy": {"id": ids.iter().find(|id| **id != "AppConfig.*"), "name": "quick"}, "inline": policy.to_string()})
+        };
+        let (one, other) =
+            (world(["1ab2cd3", "AppConfig.*"], "a:b"), world(["AppConfig.*", "z9y8x7w"], "a:b"));
+        assert_eq!(alike(&one), alike(&other));
+        assert_ne!(alike(&one), alike(&world(["AppConfig.*", "z9y8x7w"], "a:c")));
+    }
 
     #[test]
     fn worlds_that_came_about_alike_are_alike_and_twins_are_not_hidden() {
