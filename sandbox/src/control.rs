@@ -2,7 +2,7 @@
 
 use crate::durations;
 use crate::faults::Rule;
-use crate::latency::Latency;
+use crate::locked::locked;
 use crate::runtime;
 use crate::server::Shared;
 use crate::snapshot;
@@ -11,7 +11,6 @@ use crate::world::{Settings, World};
 use anyhow::{Context, Result, bail};
 use http::request::Parts;
 use serde_json::{Value, json};
-use std::sync::PoisonError;
 
 /// Answers a control request; what is wrong with one is 400 with a sentence.
 pub fn answer(shared: &Shared, path: &str, parts: &Parts, body: &[u8]) -> Reply {
@@ -21,44 +20,21 @@ pub fn answer(shared: &Shared, path: &str, parts: &Parts, body: &[u8]) -> Reply 
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "a table of what can be asked")]
 fn act(shared: &Shared, path: &str, method: &str, body: &[u8]) -> Result<Value> {
     shared.world().unsaved |= method == "POST";
     let (path, name) = path.split_once('/').unwrap_or((path, ""));
     match (method, path) {
         ("GET", "status") => Ok(status(shared)),
-        ("POST", "advance") => {
-            shared.world().clock.advance(number(body, "seconds")?);
-            drop(shared.world());
-            Ok(status(shared))
-        }
-        ("POST", "scale") => {
-            shared.world().clock.scale = positive(number(body, "scale")?)?;
-            Ok(status(shared))
-        }
-        ("POST", "ahead") => {
-            shared.world().clock.ahead = number(body, "seconds")?;
-            Ok(status(shared))
-        }
-        ("GET", "faults") => Ok(json!(*shared.rules.lock().unwrap_or_else(PoisonError::into_inner))),
+        ("GET", "faults") => Ok(json!(*locked(&shared.rules))),
         ("POST", "faults") => add_faults(shared, body),
         ("DELETE", "faults") => {
-            shared.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            locked(&shared.rules).clear();
             shared.held.let_go();
             Ok(json!([]))
         }
-        ("POST", "latency") => {
-            let profile: Latency =
-                serde_json::from_value(parse(body)?["profile"].clone()).context("read profile")?;
-            *shared.latency.lock().unwrap_or_else(PoisonError::into_inner) = profile;
-            Ok(status(shared))
-        }
         ("GET", "durations") => {
-            let declared = durations::declared(&shared.world().settings);
-            Ok(declared
-                .into_iter()
-                .map(|(operation, seconds)| (operation.to_owned(), json!(seconds)))
-                .collect())
+            let declared = durations::declared(&shared.world().settings).into_iter();
+            Ok(declared.map(|(operation, seconds)| (operation.to_owned(), json!(seconds))).collect())
         }
         ("GET", "requests") => Ok(json!(shared.recorder.all())),
         ("DELETE", "requests") => {
@@ -69,23 +45,39 @@ fn act(shared: &Shared, path: &str, method: &str, body: &[u8]) -> Result<Value> 
         ("GET", "alike") => Ok(snapshot::alike(&snapshot::take(&shared.world()))),
         ("POST", "keep") => {
             let world = shared.world().clone();
-            shared.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), world);
+            locked(&shared.kept).insert(name.to_owned(), world);
             Ok(json!({"kept": name}))
         }
         ("POST", "restore") => restore(shared, name),
         ("POST", "snapshots") => {
             let taken = snapshot::take(&shared.world());
-            shared.snapshots.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), taken);
+            locked(&shared.snapshots).insert(name.to_owned(), taken);
             Ok(json!({"snapshot": name}))
         }
         ("GET", "diff") => diff(shared, name),
         ("POST", "settings") => change_settings(shared, body),
-        ("POST", "reset") => {
-            reset(shared);
-            Ok(status(shared))
-        }
+        ("POST", _) if set(shared, path, body)? => Ok(status(shared)),
         _ => bail!("there is no {method} /_sandbox/{path}"),
     }
+}
+
+/// Sets what the status shows. False where there is no such thing.
+fn set(shared: &Shared, path: &str, body: &[u8]) -> Result<bool> {
+    match path {
+        "advance" => {
+            shared.world().clock.advance(number(body, "seconds")?);
+            drop(shared.world());
+        }
+        "scale" => shared.world().clock.scale = positive(number(body, "scale")?)?,
+        "ahead" => shared.world().clock.ahead = number(body, "seconds")?,
+        "latency" => {
+            let profile = serde_json::from_value(parse(body)?["profile"].clone()).context("read profile")?;
+            *locked(&shared.latency) = profile;
+        }
+        "reset" => reset(shared),
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// What the sandbox is like, without secrets.
@@ -95,7 +87,7 @@ pub fn status(shared: &Shared) -> Value {
         "clock": {"now": world.clock.now(), "scale": world.clock.scale, "advanced": world.clock.advanced, "ahead": world.clock.ahead},
         "settings": world.settings,
         "accounts": world.iam.keys().collect::<Vec<_>>(),
-        "latency": *shared.latency.lock().unwrap_or_else(PoisonError::into_inner),
+        "latency": *locked(&shared.latency),
         "pid": std::process::id(),
     })
 }
@@ -116,13 +108,13 @@ fn add_faults(shared: &Shared, body: &[u8]) -> Result<Value> {
     let given = parse(body)?;
     let list = if given.is_array() { given } else { json!([given]) };
     let added: Vec<Rule> = serde_json::from_value(list).context("read the fault rules")?;
-    let mut rules = shared.rules.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut rules = locked(&shared.rules);
     rules.extend(added);
     Ok(json!(*rules))
 }
 
 fn diff(shared: &Shared, name: &str) -> Result<Value> {
-    let snapshots = shared.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+    let snapshots = locked(&shared.snapshots);
     let before = snapshots.get(name).with_context(|| format!("there is no snapshot `{name}`"))?;
     Ok(json!(snapshot::diff(before, &snapshot::take(&shared.world()))))
 }
@@ -141,13 +133,13 @@ fn change_settings(shared: &Shared, body: &[u8]) -> Result<Value> {
 
 /// The world as it was kept. Its containers are started anew, as after a restart of the machines.
 fn restore(shared: &Shared, name: &str) -> Result<Value> {
-    let kept = shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = locked(&shared.kept);
     let mut kept = kept.get(name).with_context(|| format!("no world `{name}` was kept"))?.clone();
     let mut world = shared.world();
     // No id is given out twice: those who look after containers know them by theirs.
     kept.ids = kept.ids.max(world.ids);
     runtime::replace(&mut world, kept);
-    shared.past.lock().unwrap_or_else(PoisonError::into_inner).forget();
+    locked(&shared.past).forget();
     Ok(json!({"restored": name}))
 }
 
@@ -157,8 +149,8 @@ fn reset(shared: &Shared) {
     let settings: Settings = world.settings.clone();
     let new = World::new(settings, world.clock.scale);
     runtime::replace(&mut world, new);
-    shared.past.lock().unwrap_or_else(PoisonError::into_inner).forget();
-    shared.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    shared.snapshots.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    locked(&shared.past).forget();
+    locked(&shared.rules).clear();
+    locked(&shared.snapshots).clear();
     shared.recorder.clear();
 }

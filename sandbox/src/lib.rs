@@ -12,6 +12,7 @@ pub mod held;
 pub mod keep;
 pub mod latency;
 pub mod load;
+mod locked;
 pub mod model;
 mod past;
 pub mod record;

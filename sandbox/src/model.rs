@@ -1,5 +1,6 @@
 //! AWS's API models: what operations there are, how they travel, and what their members may hold.
 
+use crate::locked::locked;
 use fancy_regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_json::Value;
@@ -275,7 +276,7 @@ fn range(shape: &Shape, size: f64, what: &str, fail: &mut impl FnMut(String)) {
 /// AWS matches the whole value.
 fn matches(pattern: &str, text: &str) -> bool {
     static COMPILED: OnceLock<Mutex<HashMap<String, Option<Regex>>>> = OnceLock::new();
-    let mut compiled = COMPILED.get_or_init(Default::default).lock().unwrap_or_else(|e| e.into_inner());
+    let mut compiled = locked(COMPILED.get_or_init(Default::default));
     let regex = compiled.entry(pattern.to_owned()).or_insert_with(|| compile(pattern));
     regex.as_ref().is_none_or(|r| r.is_match(text).unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 use crate::clock::Time;
 use crate::faults::Rule;
 use crate::latency::Latency;
+use crate::locked::locked;
 use crate::record::{Record, Recorder};
 use crate::runtime;
 use crate::server::{self, Shared};
@@ -16,7 +17,7 @@ use serde_json::Value;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -106,18 +107,18 @@ impl Sandbox {
     }
 
     pub fn add_fault(&self, rule: Rule) {
-        self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
+        locked(&self.shared.rules).push(rule);
     }
 
     /// Ends all faults. Gives their rules, with what they have done.
     pub fn clear_faults(&self) -> Vec<Rule> {
-        let rules = std::mem::take(&mut *self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner));
+        let rules = std::mem::take(&mut *locked(&self.shared.rules));
         self.shared.held.let_go();
         rules
     }
 
     pub fn set_latency(&self, latency: Latency) {
-        *self.shared.latency.lock().unwrap_or_else(PoisonError::into_inner) = latency;
+        *locked(&self.shared.latency) = latency;
     }
 
     /// Every API request so far.

@@ -10,6 +10,7 @@ use crate::garble::garble;
 use crate::held::Held;
 use crate::keep;
 use crate::latency::Latency;
+use crate::locked::locked;
 use crate::past::Past;
 use crate::record::{Record, Recorder};
 use crate::registry;
@@ -88,7 +89,7 @@ impl Shared {
 
     /// The world, after everything due has happened.
     pub fn world(&self) -> MutexGuard<'_, World> {
-        let mut world = self.world.lock().unwrap_or_else(|e| e.into_inner());
+        let mut world = locked(&self.world);
         services::tick(&mut world);
         world
     }
@@ -280,7 +281,7 @@ pub(crate) async fn suffer(
     seen: &Seen<'_>,
     work: impl AsyncFnOnce(bool) -> Result<Reply, Trouble>,
 ) -> Result<Reply, Trouble> {
-    let struck = faults::strike(&mut shared.rules.lock().unwrap_or_else(|e| e.into_inner()), seen);
+    let struck = faults::strike(&mut locked(&shared.rules), seen);
     if let Some(fault) = struck.as_ref().and_then(|kind| faults::refusal(kind, seen.service)) {
         return Err(fault.into());
     }
@@ -333,7 +334,7 @@ fn authenticate(
 }
 
 async fn pause(shared: &Shared, seen: &Seen<'_>, share: f64) {
-    let latency = *shared.latency.lock().unwrap_or_else(|e| e.into_inner());
+    let latency = *locked(&shared.latency);
     let seconds = latency.seconds(seen.service, seen.operation) * share;
     if seconds > 0.0 {
         let scaled = shared.world().clock.scaled(seconds);
@@ -353,7 +354,7 @@ fn run(
     let input = wire::decode(target, parts, body)?;
     trail.input = input.clone();
     let mut world = shared.world();
-    let mut past = shared.past.lock().unwrap_or_else(|e| e.into_inner());
+    let mut past = locked(&shared.past);
     let read_only = faults::reads(target.name);
     let old = match stale {
         true => past.before_the_last(),
@@ -363,7 +364,7 @@ fn run(
         return handle(&mut old, target, input, id, trail);
     }
     world.unsaved |= keep::changes(target.name);
-    let wanted = shared.rules.lock().unwrap_or_else(|e| e.into_inner()).iter().any(|r| r.kind == Kind::Stale);
+    let wanted = locked(&shared.rules).iter().any(|r| r.kind == Kind::Stale);
     if !read_only && (wanted || world.settings.consistency > 0.0) {
         past.keep(&world);
     }

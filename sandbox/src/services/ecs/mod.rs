@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
+mod checks;
 mod clusters;
 mod deployments;
+mod ending;
 mod express;
 mod managed;
 mod rollout;

@@ -3,8 +3,8 @@
 //! PENDING, then scale up; with a revision before it, 5 % of the requests and a bake time; all requests and another bake
 //! time; done. Three failed tasks, or more than 1 % errors in two of three minutes, and it is rolled back.
 
-use super::{Deployment, Event, Revision, State, Status, Task, state};
-use crate::call::{Call, HEX};
+use super::{Deployment, Event, Revision, State, Status, Task, ending};
+use crate::call::HEX;
 use crate::clock::Time;
 use crate::runtime::{self, Health, Log, Spec, Stop, ingress};
 use crate::world::World;
@@ -20,8 +20,6 @@ const INTERVAL: f64 = 30.0;
 pub(crate) const HEALTHY: f64 = PROVISIONING + INTERVAL * CHECKS as f64;
 const PERIOD: f64 = 60.0;
 const BACKOFF: f64 = 10.0;
-const DRAIN: f64 = 45.0;
-const REMEMBERED: f64 = 3600.0;
 
 /// Good checks that make a task healthy.
 const CHECKS: u32 = 5;
@@ -64,14 +62,14 @@ pub(super) fn tick(world: &mut World, here: &str) {
                 scale(world, here, &arn);
                 route(world, here, &arn);
             }
-            Some(Status::Draining) => drained(world, here, &arn),
-            Some(Status::Inactive) => forgotten(world, here, &arn),
+            Some(Status::Draining) => ending::drained(world, here, &arn),
+            Some(Status::Inactive) => ending::forgotten(world, here, &arn),
             None => {}
         }
     }
 }
 
-fn at<'w>(world: &'w mut World, here: &str) -> &'w mut State {
+pub(super) fn at<'w>(world: &'w mut World, here: &str) -> &'w mut State {
     world.ecs.entry(here.to_owned()).or_default()
 }
 
@@ -86,7 +84,7 @@ fn event(world: &mut World, here: &str, arn: &str, message: String) {
     }
 }
 
-fn tasks_of(state: &State, arn: &str) -> Vec<(String, Task)> {
+pub(super) fn tasks_of(state: &State, arn: &str) -> Vec<(String, Task)> {
     state.tasks.iter().filter(|(_, t)| t.service == arn).map(|(id, t)| (id.clone(), t.clone())).collect()
 }
 
@@ -407,59 +405,6 @@ fn route(world: &mut World, here: &str, arn: &str) {
         routes.into_iter().filter(|(w, _)| *w > 0).map(|(weight, tasks)| ingress::Route { weight, tasks });
     let routes = routes.collect();
     ingress::route(world, arn, routes);
-}
-
-/// Begins the deletion of a service: no new task, no new request; its resources go later.
-pub(super) fn drain(call: &mut Call, arn: &str) {
-    let (now, next) = (call.now(), call.due(DRAIN));
-    let state = state(call);
-    let tasks = tasks_of(state, arn);
-    let Some(service) = state.services.get_mut(arn) else {
-        return;
-    };
-    service.status = Status::Draining;
-    service.updated = now;
-    service.next = next;
-    if let Some(deployment) = service.deployment.take() {
-        supersede(state, &deployment, now);
-        if let Some(old) = state.deployments.get_mut(&deployment) {
-            old.reason = Some("Service deployment stopped because the service was deleted.".to_owned());
-        }
-    }
-    super::managed::remove(state, arn, now);
-    for (id, _) in tasks {
-        runtime::stop(
-            call.world,
-            &id,
-            Stop::new("ServiceSchedulerInitiated", "Scaling activity initiated by service deletion"),
-        );
-    }
-    ingress::route(call.world, arn, Vec::new());
-}
-
-fn drained(world: &mut World, here: &str, arn: &str) {
-    let now = world.clock.now();
-    let tasks = tasks_of(at(world, here), arn);
-    if !tasks.iter().all(|(id, _)| runtime::ended(world, id)) || super::managed::remains(at(world, here), arn)
-    {
-        return;
-    }
-    let remembered = world.clock.due(REMEMBERED);
-    let Some(service) = at(world, here).services.get_mut(arn).filter(|s| s.next <= now) else {
-        return;
-    };
-    service.status = Status::Inactive;
-    service.updated = now;
-    service.next = remembered;
-    ingress::close(world, arn);
-}
-
-fn forgotten(world: &mut World, here: &str, arn: &str) {
-    let now = world.clock.now();
-    let state = at(world, here);
-    if state.services.get(arn).is_some_and(|s| s.next <= now) {
-        state.services.remove(arn);
-    }
 }
 
 #[cfg(test)]
