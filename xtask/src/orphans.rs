@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::aws::{Access, Aws};
 use crate::config::{self, Config, FILE, Platform, Size, Stage, Strategy};
-use crate::environment::{self, Center, Declaration, MEMBER_ROLE, Strays, role_of};
+use crate::environment::{self, Center, Declaration, MEMBER_ROLE, Strays};
 use crate::graph::{Environment, Key};
 use crate::report::{Judgement, Plan};
 use crate::resource::{NotVisible, Resource};
@@ -100,8 +100,7 @@ fn seen<T: Default>(found: Result<T>) -> Result<T> {
 async fn left_by(aws: &Aws, config: &Config, stage: &Stage, since: Instant) -> Result<Vec<Stage>> {
     let Some(lives_in) = &stage.account else { return Ok(Vec::new()) };
     let Some(id) = seen(account::id_of(aws, config, lives_in, since).await)? else { return Ok(Vec::new()) };
-    let access = lives_in.profile.clone().map_or_else(|| Access::Role(role_of(lives_in)), Access::Profile);
-    let platforms = platforms(aws, config, &id, &access).await?;
+    let platforms = platforms(aws, config, &id, &environment::member(config, lives_in, None).access).await?;
     let left = platforms.into_iter().filter(|platform| *platform != stage.platform);
     Ok(left.map(|platform| Stage { platform, ..stage.clone() }).collect())
 }

@@ -244,8 +244,23 @@ impl<'u> Project<'u> {
         ExitCode::from(done.exit_status())
     }
 
-    /// What is still there and `foothold.toml` no longer declares, after a look begun at `since`.
+    /// What is still there and `foothold.toml` no longer declares, after a look begun at `since`; or why that cannot be
+    /// seen, which stops nobody. Fails when it was stopped.
     pub(crate) async fn orphaned(
+        &self,
+        aws: &Aws,
+        from: &Declaration,
+        center: &Center,
+        plan: &Plan,
+        since: Instant,
+    ) -> Result<Result<Option<Plan>>> {
+        match self.look_for_orphans(aws, from, center, plan, since).await {
+            Err(error) if self.stop.is_stopped() => Err(error),
+            found => Ok(found),
+        }
+    }
+
+    async fn look_for_orphans(
         &self,
         aws: &Aws,
         from: &Declaration,

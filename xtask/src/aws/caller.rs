@@ -14,7 +14,6 @@ use super::{
     Again, Ahead, ENDED, Identity, NoCredentials, Opened, Portal, PortalRole, Reach, Sso, identity, load,
     with_credentials,
 };
-use crate::config;
 use crate::resource::Busy;
 
 /// Who calls, and with what.
@@ -53,16 +52,6 @@ async fn signed_in_again(reach: &Reach, sso: &Sso) -> Result<Arc<Portal>> {
     }
 }
 
-/// STS says of everybody in a Region that the account has not enabled what it says of a key that is none.
-fn where_off(base: &SdkConfig) -> String {
-    match base.region() {
-        Some(region) if config::is_opt_in(region.as_ref()) => {
-            format!(" in {region}, which is off until the account enables it (console: Account, AWS Regions)")
-        }
-        _ => String::new(),
-    }
-}
-
 /// By credentials only.
 async fn alone(reach: &Reach, base: SdkConfig) -> Result<Found> {
     let hint = match &reach.sso {
@@ -72,7 +61,7 @@ async fn alone(reach: &Reach, base: SdkConfig) -> Result<Found> {
     let found = identity(&base).await;
     let (caller, ahead) = found.map_err(|error| match error.is::<Busy>() {
         true => error.context("reach AWS from here (is there a network, a name server, a proxy?)"),
-        false => error.context(format!("find out whose credentials these are{}{hint}", where_off(&base))),
+        false => error.context(format!("find out whose credentials these are in {}{hint}", reach.region)),
     })?;
     match &reach.management {
         Some(expected) if *expected != caller.account => bail!(

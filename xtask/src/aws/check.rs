@@ -1,53 +1,28 @@
 //! What would stop a bootstrap in AWS, each with its remedy.
 
 use anyhow::Result;
-use aws_sdk_organizations::types::Account;
 use tokio::time::Instant;
 
 use super::{Aws, explain, read};
 use crate::commands::doctor::Finding;
 use crate::config::{self, Config, Platform};
 use crate::environment::member;
+use crate::resources::account::{self, id_of};
 use crate::resources::identity_center::{console, instance};
 
 /// Everything that can be asked without changing anything.
 pub(crate) async fn all(aws: &Aws, config: &Config) -> Vec<Finding> {
+    let since = Instant::now();
     let mut findings = vec![credentials(aws), clock(aws), management(aws, config)];
-    let mut made = Vec::new();
     // Where nobody acts in the management account, nothing can be asked of it.
     if config.organization && aws.manages() {
         findings.push(organization(aws).await);
-        match listed(aws).await {
-            Ok(found) => {
-                findings.push(accounts(aws, config, &found).await);
-                made = found;
-            }
-            Err(error) => {
-                findings
-                    .push(Finding::bad("accounts", format!("{error:#}: allow organizations:ListAccounts")));
-            }
-        }
+        findings.push(accounts(aws, config, since).await);
         findings.push(identity_center(aws, config).await);
     }
-    findings.push(region(aws, config, &made).await);
-    findings.extend(app_runner(config, &made));
+    findings.push(region(aws, config, since).await);
+    findings.extend(app_runner(aws, config, since).await);
     findings
-}
-
-async fn listed(aws: &Aws) -> Result<Vec<Account>> {
-    let listed =
-        aws.organizations().list_accounts().into_paginator().send().collect::<Result<Vec<_>, _>>().await;
-    let pages = read(listed, &["AWSOrganizationsNotInUseException"])?.unwrap_or_default();
-    Ok(pages.into_iter().flat_map(|page| page.accounts.unwrap_or_default()).collect())
-}
-
-/// The id of a declared account that is there.
-fn id_of<'a>(declared: &'a config::Account, made: &'a [Account]) -> Option<&'a str> {
-    let is_it = |account: &&Account| match (account.email(), &declared.email) {
-        (Some(found), Some(email)) => found.eq_ignore_ascii_case(email),
-        _ => false,
-    };
-    declared.id.as_deref().or_else(|| made.iter().find(is_it)?.id())
 }
 
 fn credentials(aws: &Aws) -> Finding {
@@ -86,15 +61,15 @@ fn management(aws: &Aws, config: &Config) -> Finding {
 }
 
 /// A Region that is off in an account lets nobody in there.
-async fn region(aws: &Aws, config: &Config, made: &[Account]) -> Finding {
+async fn region(aws: &Aws, config: &Config, since: Instant) -> Finding {
     let region = &config.region;
     let mut closed = Vec::new();
     if config::is_opt_in(region) {
         for declared in config.accounts() {
             let access = &member(config, declared, None).access;
-            let open = match id_of(declared, made) {
-                Some(id) => aws.door(id, access).await.is_ok(),
-                None => false,
+            let open = match id_of(aws, config, declared, since).await {
+                Ok(Some(id)) => aws.door(&id, access).await.is_ok(),
+                _ => false,
             };
             closed.extend((!open).then_some(declared.label.as_str()));
         }
@@ -143,11 +118,13 @@ async fn organization(aws: &Aws) -> Finding {
     }
 }
 
-async fn accounts(aws: &Aws, config: &Config, made: &[Account]) -> Finding {
+async fn accounts(aws: &Aws, config: &Config, since: Instant) -> Finding {
     let what = "accounts";
-    let missing = config.accounts().filter(|declared| id_of(declared, made).is_none()).count();
-    let note = format!("{} in the organization, {missing} to be made", made.len());
-    let needed = made.len() + missing;
+    let (there, missing) = match counted(aws, config, since).await {
+        Ok(counts) => counts,
+        Err(error) => return Finding::bad(what, format!("{error:#}: allow organizations:ListAccounts")),
+    };
+    let (note, needed) = (format!("{there} in the organization, {missing} to be made"), there + missing);
     match quota(aws).await {
         Ok(Some(quota)) if needed <= quota => Finding::good(what, format!("{note}; the quota is {quota}")),
         Ok(Some(quota)) => Finding::bad(
@@ -161,6 +138,16 @@ async fn accounts(aws: &Aws, config: &Config, made: &[Account]) -> Finding {
             Finding::good(what, format!("{note}; how many there may be is not visible ({error:#})"))
         }
     }
+}
+
+/// How many accounts there are, and how many are to be made.
+async fn counted(aws: &Aws, config: &Config, since: Instant) -> Result<(usize, usize)> {
+    let there = account::accounts(aws, since).await?.len();
+    let mut missing = 0;
+    for declared in config.accounts() {
+        missing += usize::from(id_of(aws, config, declared, since).await?.is_none());
+    }
+    Ok((there, missing))
 }
 
 /// How many accounts the organization may have: 10 by default, and less in some new ones. Organizations is global, and
@@ -189,19 +176,20 @@ async fn identity_center(aws: &Aws, config: &Config) -> Finding {
     }
 }
 
-fn app_runner(config: &Config, made: &[Account]) -> Option<Finding> {
-    let used: Vec<_> = config
-        .stages
-        .iter()
-        .filter(|stage| stage.platform == Platform::AppRunner)
-        .filter_map(|stage| stage.account.as_ref())
-        .collect();
+async fn app_runner(aws: &Aws, config: &Config, since: Instant) -> Option<Finding> {
+    let on_app_runner = config.stages.iter().filter(|stage| stage.platform == Platform::AppRunner);
+    let (mut used, mut new) = (false, None);
+    for account in on_app_runner.filter_map(|stage| stage.account.as_ref()) {
+        used = true;
+        if let Ok(None) = id_of(aws, config, account, since).await {
+            new = Some(&account.label);
+        }
+    }
     let note = "closed to new customers since 2026-04-30: only accounts that used it before can";
-    let new = used.iter().find(|account| id_of(account, made).is_none());
-    (!used.is_empty()).then(|| match new {
+    used.then(|| match new {
         Some(new) => Finding::bad(
             "App Runner",
-            format!("{note}, and {} is to be made; use platform = \"ecs-express\"", new.label),
+            format!("{note}, and {new} is to be made; use platform = \"ecs-express\""),
         ),
         None => Finding::good("App Runner", note),
     })

@@ -70,7 +70,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
         orphans.retire(&mut e, &declaration);
         plan = project.look(&e, &aws, &arguments.adopt).await?;
     } else {
-        let orphaned = project.orphaned(&aws, &declaration, &declared.center, &plan, since).await;
+        let orphaned = project.orphaned(&aws, &declaration, &declared.center, &plan, since).await?;
         left = text::orphaned(&orphaned);
     }
     let machine = project.about_this_machine(&declaration, Some(&declared), &plan);
@@ -219,7 +219,6 @@ fn remember(project: &Project<'_>, found: Option<&identity_center::Learned>) -> 
     found.map_or(Ok(()), |found| project.remember_identity_center(&found.start_url, &found.region))
 }
 
-/// What to know before saying yes.
 /// What to know before what is planned is done.
 pub(super) fn before(shape: &Shape, plan: &Plan) -> String {
     let time = text::duration(Duration::from_secs_f64(estimate::seconds(shape, plan)));

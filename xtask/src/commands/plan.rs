@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use super::bootstrap::before;
 use crate::Common;
-
 use crate::project::Project;
 use crate::ui::{Ui, text};
 
@@ -31,10 +30,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let since = Instant::now();
     let (e, declared) = project.wanted(&declaration);
     let plan = project.look(&e, &aws, &arguments.adopt).await?;
-    let orphaned = match project.orphaned(&aws, &declaration, &declared.center, &plan, since).await {
-        Err(error) if project.stop.is_stopped() => return Err(error),
-        found => found,
-    };
+    let orphaned = project.orphaned(&aws, &declaration, &declared.center, &plan, since).await?;
     match common.json {
         true => {
             let orphaned = orphaned.iter().flatten().flat_map(|it| &it.lines);

@@ -29,10 +29,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let (e, declared) = project.wanted(&declaration);
     let since = Instant::now();
     let plan = project.look(&e, &aws, &[]).await?;
-    let orphaned = match project.orphaned(&aws, &declaration, &declared.center, &plan, since).await {
-        Err(error) if project.stop.is_stopped() => return Err(error),
-        found => found,
-    };
+    let orphaned = project.orphaned(&aws, &declaration, &declared.center, &plan, since).await?;
     let asked = declared.stages.iter().filter(|s| common.stage.as_ref().is_none_or(|name| *name == s.name));
     let stages = futures::future::join_all(asked.map(|stage| of(stage, &plan))).await;
     match common.json {

@@ -15,7 +15,7 @@ use crate::graph::Environment;
 use crate::orphans;
 use crate::project::Project;
 use crate::report::{DONE, Judgement, Line, Plan};
-use crate::resources::left_by_aws;
+use crate::resources::{account, left_by_aws};
 use crate::ui::{Ui, text};
 
 /// Delete what bootstrap made, all of it or one stage, and prove what is left.
@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &Common, ui: &Ui) -> Resu
     let plan = project.look(&e, &aws, &[]).await?;
     ui.say(text::plan(&plan, ui.verbose) + &project.about_this_machine(&declaration, None, &plan));
     if plan.is_settled() {
-        ui.say(left(&project, &aws, &plan, arguments.orphans).await?);
+        ui.say(left(&project, &aws, &plan, arguments.orphans).await);
         return Ok(ExitCode::from(plan.exit_status(false)));
     }
     if !confirmed(&project, arguments.orphans)? {
@@ -101,9 +101,8 @@ fn confirmed(project: &Project, orphans: bool) -> Result<bool> {
 
 /// Ends by looking again.
 async fn look_again(project: &Project<'_>, aws: &Aws, e: &Environment<Aws>, orphans: bool) -> Result<()> {
-    let told = async || left(project, aws, &project.look(e, aws, &[]).await?, orphans).await;
-    match told().await {
-        Ok(told) => project.ui.say(told),
+    match project.look(e, aws, &[]).await {
+        Ok(plan) => project.ui.say(left(project, aws, &plan, orphans).await),
         Err(_) if project.stop.is_stopped() => {}
         Err(error) => return Err(error),
     }
@@ -111,7 +110,7 @@ async fn look_again(project: &Project<'_>, aws: &Aws, e: &Environment<Aws>, orph
 }
 
 /// What is left of what was to go, and why.
-async fn left(project: &Project<'_>, aws: &Aws, plan: &Plan, only_orphans: bool) -> Result<String> {
+async fn left(project: &Project<'_>, aws: &Aws, plan: &Plan, only_orphans: bool) -> String {
     let name = &project.config.name;
     let nothing = match &project.common.stage {
         Some(stage) => format!("Nothing of stage {stage} of {name} is left"),
@@ -126,35 +125,32 @@ async fn left(project: &Project<'_>, aws: &Aws, plan: &Plan, only_orphans: bool)
         false => format!("\n{nothing} but\n{}", rest.join("\n")),
     };
     // What is declared still runs.
-    let by_aws = if only_orphans { String::new() } else { left_by_aws(project, aws).await? };
-    Ok(ours + &by_aws)
+    let by_aws = if only_orphans { String::new() } else { left_by_aws(project, aws).await };
+    ours + &by_aws
 }
 
-/// What AWS made in the accounts of the stages that went, and keeps. Empty where nobody gets in any more.
-async fn left_by_aws(project: &Project<'_>, aws: &Aws) -> Result<String> {
-    let (mut e, config) = (Environment::default(), &project.config);
+/// What AWS made in the accounts of the stages that went, and keeps.
+async fn left_by_aws(project: &Project<'_>, aws: &Aws) -> String {
+    let (config, since) = (&project.config, Instant::now());
     let stages =
         config.stages.iter().filter(|it| project.common.stage.as_ref().is_none_or(|name| *name == it.name));
-    let accounts = stages.filter_map(|stage| Some((stage, stage.account.as_ref()?)));
-    let members: Vec<_> = accounts
-        .map(|(stage, account)| e.add(environment::member(config, account, Some(&stage.name))))
-        .collect();
-    let plan = project.look(&e, aws, &[]).await?;
     let mut lines = Vec::new();
-    for (member, line) in members.iter().zip(&plan.lines) {
-        let Some(learned) = plan.learned(member) else { continue };
-        let (account, service) = (&line.label.name, config.names().service());
-        let there = async || {
-            let door = aws.door(&learned.id, &learned.access).await?;
-            left_by_aws::left(&door, account, &service).await
+    for account in stages.filter_map(|stage| stage.account.as_ref()) {
+        let left = async || {
+            let Some(id) = account::id_of(aws, config, account, since).await? else { return Ok(Vec::new()) };
+            let door = aws.door(&id, &environment::member(config, account, None).access).await?;
+            left_by_aws::left(&door, &account.label, &config.names().service()).await
         };
-        let unseen =
-            |error| vec![format!("what there is in account `{account}` is not to be seen: {error:#}")];
-        lines.extend(there().await.unwrap_or_else(unseen));
+        let unseen = |error| {
+            vec![format!("what there is in account `{}` is not to be seen: {error:#}", account.label)]
+        };
+        lines.extend(left().await.unwrap_or_else(unseen));
     }
-    let list = lines.iter().map(|line| format!("\n  {line}"));
-    let told = "\n\nAWS made by itself, and keeps:";
-    Ok(if lines.is_empty() { String::new() } else { list.fold(told.to_owned(), |all, line| all + &line) })
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("\n\nAWS made by itself, and keeps:\n  {}", lines.join("\n  "))
+    }
 }
 
 /// How many of the accounts that were looked into are there.

@@ -299,7 +299,7 @@ fn has(account: &Found, email: &str) -> bool {
 }
 
 /// All accounts of the organization, in one read for everyone who looks.
-pub(super) async fn accounts(aws: &Aws, since: Instant) -> Result<Rc<Vec<Found>>> {
+pub(crate) async fn accounts(aws: &Aws, since: Instant) -> Result<Rc<Vec<Found>>> {
     let list = async || {
         let request = aws.organizations().list_accounts().into_paginator().send();
         let pages = read(request.collect::<Result<Vec<_>, _>>().await, &[NOT_IN_USE])?.unwrap_or_default();

@@ -3,7 +3,7 @@
 //! ACTIVE is not serving and INACTIVE is gone: it is ready when its newest deployment succeeded and its URL answers.
 
 mod images;
-mod removal;
+mod managed;
 mod rollout;
 
 use std::cell::RefCell;
@@ -128,12 +128,12 @@ impl Resource for ExpressService {
         let seen = self.seen(&service, arn);
         let state = match service.status().and_then(|status| status.status_code()) {
             Some(Status::Inactive) if !ours => return Ok(None),
-            Some(Status::Inactive) => match removal::remains(&door, &service).await? {
+            Some(Status::Inactive) => match managed::remains(&door, &service).await? {
                 Some(what) => State::Going(what),
                 None => return Ok(None),
             },
             Some(Status::Draining) => {
-                let what = removal::remains(&door, &service).await?;
+                let what = managed::remains(&door, &service).await?;
                 State::Going(what.unwrap_or_else(|| "its tasks are ending".to_owned()))
             }
             _ => self.state(&door, &service, &seen.1).await?,
@@ -152,7 +152,7 @@ impl Resource for ExpressService {
         };
         if let State::Failed(_) = current.state {
             // It would keep its failed beginning for ever: made again, it begins anew.
-            return removal::delete(&door, &current.learned.arn).await;
+            return managed::delete(&door, &current.learned.arn).await;
         }
         if !current.ours {
             let request = door.ecs().tag_resource().resource_arn(&current.learned.arn);
@@ -162,7 +162,7 @@ impl Resource for ExpressService {
     }
 
     async fn delete(&self, cx: &Cx<'_, Aws>, current: &SeenBy<Self>) -> Result<()> {
-        removal::delete(&*self.door(cx).await?, &current.learned.arn).await
+        managed::delete(&*self.door(cx).await?, &current.learned.arn).await
     }
 
     /// A deployment bakes for minutes, and the first one waits for a load balancer.
@@ -231,11 +231,10 @@ impl ExpressService {
         let was_asked = |revision: &str| self.asked.borrow().as_deref() == Some(revision);
         match standing {
             Standing::Coming(why) => return Ok(State::Coming(why)),
-            // Nothing that serves is made anew, however long ago it came.
-            Standing::Failed { ref revision, .. }
-                if serves_other(service, revision) && !was_asked(revision) => {}
             // It serves what it served before; only to us, who asked for the change, that is a failure.
-            Standing::Failed { revision, serving, why } if !serving || was_asked(&revision) => {
+            Standing::Failed { revision, serving, why }
+                if !(serving || serves_other(service, &revision)) || was_asked(&revision) =>
+            {
                 let told = rollout::failure(door, service).await?;
                 return Ok(State::Failed([why, told].join("\n").trim().to_owned()));
             }
@@ -345,7 +344,7 @@ fn later(failure: Failure) -> anyhow::Error {
     if passes { Busy(failure.to_string()).into() } else { failure.into() }
 }
 
-/// Whether a service serves another revision than this one.
+/// Whether a service serves another revision than this one, which may have come longer ago than ECS remembers.
 fn serves_other(service: &Found, revision: &str) -> bool {
     service
         .active_configurations()

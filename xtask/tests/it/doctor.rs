@@ -24,7 +24,7 @@ async fn the_doctor_knows_which_accounts_are_new() {
     world.write("foothold.toml", &runner.replace("eu-west-1", "me-south-1"));
     let doctor = world.xtask(&["doctor"]).await;
     assert_eq!(doctor.status, 1, "{doctor:?}");
-    doctor.says("me-south-1, which is off until the account enables it");
+    doctor.says("credentials these are in me-south-1").says("that Region is off in its account");
     world.write("foothold.toml", &runner);
     let doctor = world.xtask(&["doctor"]).await;
     assert_eq!(doctor.status, 1, "{doctor:?}");

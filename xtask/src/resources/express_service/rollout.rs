@@ -8,7 +8,7 @@ use aws_sdk_ecs::types::{
     ServiceDeploymentBrief as Brief, ServiceDeploymentStatus as Status, Task,
 };
 
-use super::{CLUSTER, LOGS, architecture, describe, environment, later, newest, removal, variables};
+use super::{CLUSTER, LOGS, architecture, describe, environment, later, managed, newest, variables};
 use crate::aws::{Door, explain, read};
 use crate::image::Platform;
 
@@ -115,7 +115,7 @@ pub(super) async fn progress(door: &Door, deployment: &Brief) -> Result<String> 
     let found = read(answer, &[])?.and_then(|answer| answer.service_deployments).unwrap_or_default();
     let words = found.first().map_or(status.to_owned(), |it| words(status, it));
     let cannot = match deployment.target_service_revision_arn() {
-        Some(revision) => removal::cannot(door, revision).await?,
+        Some(revision) => managed::cannot(door, revision).await?,
         None => None,
     };
     Ok(cannot.map_or(words.clone(), |why| format!("{words}; {why}")))
